@@ -1,0 +1,60 @@
+"""`python -m checker MODEL CERTIFICATE [--json]`: check a certificate file against a model file.
+
+Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (malformed, unsupported or over a limit).
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from checker.check import Verdict, check
+from checker.text import MAX_FILE_BYTES
+
+EXIT_CODES = {"accepted": 0, "rejected": 1, "declined": 2}
+
+
+def read(path: str) -> bytes:
+    """The bytes of the file at `path`, read once; at most one byte more than the kernel's limit."""
+    with open(path, "rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def summary(verdict: Verdict) -> str:
+    """The verdict in one line."""
+    if verdict.verdict != "accepted":
+        return f"{verdict.verdict}: {verdict.reason}"
+    return (
+        f"accepted: at least {verdict.correct_at_least} of {verdict.total} inputs are classified "
+        f"correctly, proved in {verdict.operations} operations, model {verdict.model_sha256}"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check the files named in `arguments` and print the verdict; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m checker",
+        description="Check a certificate file against an exact model file.",
+        epilog="exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged)",
+    )
+    parser.add_argument("model", help="exact model file")
+    parser.add_argument("certificate", help="certificate file")
+    parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
+    options = parser.parse_args(arguments)
+    try:
+        model, certificate = read(options.model), read(options.certificate)
+    except OSError as error:
+        print(f"declined: {error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_CODES["declined"]
+    verdict = check(model, certificate)
+    if options.json:
+        print(json.dumps(asdict(verdict)))
+    elif verdict.verdict == "accepted":
+        print(summary(verdict))
+    if verdict.verdict != "accepted":
+        print(summary(verdict), file=sys.stderr)
+    return EXIT_CODES[verdict.verdict]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What a verdict is about: an exact model and its task.
+
+The model file is text: keywords and canonical decimal integers, sections in fixed order with stated
+sizes (`docs/formats.md`). The meaning of a model is stated in `docs/semantics.md`.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from flint import fmpz_mat
+
+from checker.errors import Declined
+from checker.text import Reader, require_canonical
+
+MAX_VOCABULARY = 4096
+MAX_POSITIONS = 256
+MAX_WIDTH = 1024
+MAX_EXPONENT = 2200
+TENSORS = ("W_E", "W_pos", "W_Q", "W_K", "W_V", "W_O", "W_U")
+
+
+@dataclass(frozen=True)
+class Dyadic:
+    """A matrix of exact numbers: every entry is `integers[i, j] * 2**exponent`."""
+
+    integers: fmpz_mat
+    exponent: int
+
+
+@dataclass(frozen=True)
+class ExactModel:
+    """A one-layer attention-only transformer with one head and no biases, read at its last position.
+
+    `weights` holds, by name: W_E [vocabulary, width], W_pos [positions, width], W_Q, W_K, W_V
+    [width, head_width], W_O [head_width, width], W_U [width, outputs].
+    """
+
+    vocabulary: int
+    outputs: int
+    positions: int
+    width: int
+    head_width: int
+    task: str
+    weights: dict[str, Dyadic]
+
+    @property
+    def total(self) -> int:
+        """The number of inputs: every token sequence of length `positions`."""
+        return self.vocabulary**self.positions
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """The shape of the tensor `name`."""
+        v, o, n, d, h = self.vocabulary, self.outputs, self.positions, self.width, self.head_width
+        shapes = ((v, d), (n, d), (d, h), (d, h), (d, h), (h, d), (d, o))
+        return shapes[TENSORS.index(name)]
+
+
+def format_model(model: ExactModel) -> str:
+    """The canonical text of `model`; its weights must already have canonical exponents."""
+    lines = [
+        "compact-proofs-model 1",
+        "architecture attention-only",
+        "layers 1",
+        "heads 1",
+        "biases 0",
+        f"positions {model.positions}",
+        f"vocabulary {model.vocabulary}",
+        f"outputs {model.outputs}",
+        f"width {model.width}",
+        f"head_width {model.head_width}",
+        f"task {model.task}",
+    ]
+    for name in TENSORS:
+        rows, columns = model.shape(name)
+        lines.append(f"tensor {name} {rows} {columns} {model.weights[name].exponent}")
+        entries = [str(k) for k in model.weights[name].integers.entries()]
+        lines += [" ".join(entries[i * columns : (i + 1) * columns]) for i in range(rows)]
+    return "\n".join([*lines, "end", ""])
+
+
+def parse_model(data: bytes) -> ExactModel:
+    """The model that `data` denotes. Raises `Declined` on anything but one canonical, supported model."""
+    reader = Reader(data, "model")
+    reader.keyword("compact-proofs-model")
+    reader.keyword("1")
+    for feature, supported in (
+        ("architecture", "attention-only"),
+        ("layers", "1"),
+        ("heads", "1"),
+        ("biases", "0"),
+    ):
+        reader.keyword(feature)
+        if reader.peek() != supported:
+            raise Declined(f"model: unsupported {feature} {reader.peek()!r}, supported: {supported}")
+        reader.word()
+    sizes = []
+    for name, low, high in (
+        ("positions", 2, MAX_POSITIONS),
+        ("vocabulary", 1, MAX_VOCABULARY),
+        ("outputs", 1, MAX_VOCABULARY),
+        ("width", 1, MAX_WIDTH),
+        ("head_width", 1, MAX_WIDTH),
+    ):
+        reader.keyword(name)
+        sizes.append(reader.integer(low, high))
+    positions, vocabulary, outputs, width, head_width = sizes
+    reader.keyword("task")
+    task = reader.keyword("max")
+    if outputs < vocabulary:
+        raise Declined(f"model: task max needs outputs >= vocabulary, found {outputs} < {vocabulary}")
+    model = ExactModel(vocabulary, outputs, positions, width, head_width, task, {})
+    for name in TENSORS:
+        rows, columns = model.shape(name)
+        for expected in ("tensor", name, str(rows), str(columns)):
+            reader.keyword(expected)
+        exponent = reader.integer(-MAX_EXPONENT, MAX_EXPONENT)
+        entries = reader.integers(rows * columns)
+        if exponent != 0 if not any(entries) else all(k % 2 == 0 for k in entries):
+            raise Declined(f"model: tensor {name}: the exponent {exponent} is not canonical")
+        model.weights[name] = Dyadic(fmpz_mat(rows, columns, entries), exponent)
+    reader.end()
+    require_canonical(data, format_model(model), "model")
+    return model
+
+
+def model_hash(data: bytes) -> str:
+    """SHA-256 of the model's bytes, in lower-case hexadecimal."""
+    return sha256(data).hexdigest()

@@ -1,0 +1,137 @@
+"""Bounds of the terms of the scaled margin, in the fixed point of a check.
+
+Fix a query q and a label m. With w_j(t) the attention weight of token t at position j, divided by
+w(m) times the largest position factor of positions 1 .. n-1, the scaled margin of the input
+(t_1, ..., t_(n-1), q) against an output o is a sum of terms of one position each,
+
+    sum_j w_j(t_j) * (D(o) + V(t_j, o) + P(j, o)),        D, V, P = EU, OV, OV positions at m minus at o,
+
+and the input is correct when it is positive for every o other than m (`docs/semantics.md`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from checker.arithmetic import Array, integer_array, product_down
+from checker.errors import Rejected
+from checker.meter import Meter
+from checker.tables import Tables
+
+Cuts = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Lower bounds of D, V and P for one label, class by class of outputs, the label left out.
+
+    `eu` [query, class] and `ov` [token, class] for queries and tokens up to the label, `positions`
+    [position, class] for all positions. The column of the class {label} is meaningless and unused.
+    """
+
+    eu: Array
+    ov: Array
+    positions: Array
+
+
+def class_gaps(table: tuple[Array, Array], rows: int, label: int, cuts: Cuts) -> Array:
+    """For the first `rows` rows, the lower bound at the label minus the largest upper bound of a class."""
+    lower, upper = table[0][:rows], table[1][:rows].copy()
+    # A neighbour of the label in its own class, where there is one, stands in for it.
+    upper[:, label] = upper[:, label - 1 if label not in cuts else min(label + 1, cuts[-1] - 1)]
+    return lower[:, [label]] - np.maximum.reduceat(upper, cuts[:-1], axis=1)
+
+
+def interval_product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
+    """A lower bound of weight * gap, for every weight from `lower` to `upper`."""
+    return np.minimum(product_down(lower, gap, bits), product_down(upper, gap, bits))
+
+
+class Terms:
+    """Bounds of terms for any group, from the tables of one model; shared results are metered once."""
+
+    def __init__(self, tables: Tables, partitions: Sequence[Cuts], meter: Meter) -> None:
+        self.tables = tables
+        self.partitions = partitions
+        self.meter = meter
+        self._label = -1
+        self._gaps: dict[tuple[int, int], Gaps] = {}
+        self._known: set[tuple[object, ...]] = set()
+
+    def first_time(self, *result: object) -> bool:
+        """Whether a shared intermediate result is needed for the first time."""
+        new = result not in self._known
+        self._known.add(result)
+        return new
+
+    def gaps(self, label: int, bits: int, partition: int, classes: list[int]) -> Gaps:
+        """The gaps of one label, metered for the `classes` that are used."""
+        if label != self._label:
+            self._gaps.clear()
+            self._label = label
+        cuts = self.partitions[partition]
+        vocabulary, positions = self.tables.model.vocabulary, self.tables.model.positions
+        if (bits, partition) not in self._gaps:
+            fixed = self.tables.fixed(bits)
+            self._gaps[bits, partition] = Gaps(
+                class_gaps(fixed.eu, label + 1, label, cuts),
+                class_gaps(fixed.ov, label + 1, label, cuts),
+                class_gaps(fixed.positions, positions, label, cuts),
+            )
+        for c in classes:
+            width = cuts[c + 1] - cuts[c]
+            if self.first_time("class", partition, c):
+                # The largest entry of the class in each row, and the second for when the label is it.
+                rows = 2 * vocabulary + positions
+                self.meter.add("gaps", rows * max(0, 2 * width - 3), rows * width)
+            if self.first_time("gaps", partition, c, label):
+                # V and P at the label minus at the class; the least P of positions 1 .. n-1, and its
+                # sum with V; the running minima of the sum over the tokens below the label.
+                count = (label + 1) + positions + (positions - 2) + (label + 1) + label
+                self.meter.add("gaps", count, count)
+        return self._gaps[bits, partition]
+
+    def label_weight(self, query: int, bits: int) -> tuple[int, int]:
+        """Bounds of the label's weight that hold at all positions 1 .. n-1."""
+        if self.first_time("weights", query):
+            # The largest and least position factor and their quotient; that of the last position; the
+            # running maxima of the tokens' weights.
+            count = 2 * (self.tables.model.positions - 2) + 2 + self.tables.model.vocabulary - 1
+            self.meter.add("weights", count, 2 * count)
+        low, high = (side[query][:-1] for side in self.tables.weights.positions)
+        return (min(low) << bits) // max(high), 1 << bits
+
+    def token_weights(
+        self, query: int, label: int, tokens: Sequence[int], position: int, bits: int
+    ) -> tuple[Array, Array]:
+        """Lower and upper bounds of the weights of `tokens` at `position`."""
+        self.meter.add("weights", 2 * len(tokens), 4 * len(tokens))
+        least, most = self._label_factor(query, label)
+        position_low, position_high = (side[query] for side in self.tables.weights.positions)
+        token_low, token_high = (side[query] for side in self.tables.weights.tokens)
+        least *= max(position_low[:-1])
+        most *= max(position_high[:-1])
+        low, high = position_low[position], position_high[position]
+        shape = (len(tokens),)
+        return (
+            integer_array([(token_low[t] * low << bits) // most for t in tokens], shape),
+            integer_array([-(-(token_high[t] * high << bits) // least) for t in tokens], shape),
+        )
+
+    def band_weights(self, query: int, label: int, cuts: Sequence[int], bits: int) -> list[int]:
+        """For each band of tokens, an upper bound of their weights at all positions 1 .. n-1."""
+        least, _ = self._label_factor(query, label)
+        high = self.tables.weights.tokens[1][query]
+        return [
+            -(-(max(high[a:b]) << bits) // least) for a, b in zip(cuts, cuts[1:], strict=False)
+        ]
+
+    def _label_factor(self, query: int, label: int) -> tuple[int, int]:
+        low, high = (side[query][label] for side in self.tables.weights.tokens)
+        if low <= 0 or max(self.tables.weights.positions[0][query][:-1]) <= 0:
+            raise Rejected(
+                f"weights: query {query} label {label}: expected a positive lower bound of the "
+                f"label's weight, found 0 at exponential_bits {self.tables.exponential_bits}"
+            )
+        return low, high
