@@ -1,0 +1,10 @@
+"""How this package refuses."""
+
+
+class UnsupportedWeights(Exception):
+    """The weights cannot be read or exported; the one-line message names tensor and reason."""
+
+    def __init__(self, message: str) -> None:
+        """Keep `message` to one line: names come from files, and may hold line ends or be long."""
+        printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        super().__init__("".join(printable)[:500])

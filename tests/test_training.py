@@ -1,0 +1,127 @@
+"""Training is reproducible and learns, accuracy is estimated rightly, weights are kept."""
+
+import json
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from model_export.naming import canonical_weights
+from model_export.training import sampled_accuracy, save_weights, train
+from model_export.weights_files import read_weights
+
+SIZES = {"positions": 3, "vocabulary": 5, "width": 6, "head_width": 2}
+
+
+def quick(seed: int = 0, steps: int = 5, **changes: int) -> dict[str, np.ndarray]:
+    sizes: dict[str, Any] = {**SIZES, **changes}
+    return dict(train(**sizes, seed=seed, steps=steps, progress=False))
+
+
+def test_the_same_arguments_give_the_same_weights() -> None:
+    """Whatever the global random state and number of threads, which stay as they are."""
+    threads = torch.get_num_threads()
+    torch.manual_seed(1)
+    first = quick()
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    second = quick()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not np.array_equal(first["W_E"], quick(seed=1)["W_E"])
+
+
+def test_shapes_and_types() -> None:
+    shapes = {name: weight.shape for name, weight in quick().items()}
+    assert shapes == {
+        "W_E": (5, 6),
+        "W_pos": (3, 6),
+        "W_Q": (6, 2),
+        "W_K": (6, 2),
+        "W_V": (6, 2),
+        "W_O": (2, 6),
+        "W_U": (6, 5),
+    }
+    assert all(weight.dtype == np.float32 for weight in quick().values())
+
+
+def test_initial_weights_have_the_standard_deviation_of_the_recipe() -> None:
+    weights = train(4, 200, 100, 100, seed=0, steps=1, progress=False)
+    for name, weight in weights.items():
+        # Of n numbers, the sample's standard deviation is within 5 / sqrt(2 n), relatively.
+        assert weight.std() == pytest.approx(0.08, rel=5 / np.sqrt(2 * weight.size) + 0.02), name
+
+
+def test_training_learns() -> None:
+    assert sampled_accuracy(quick(steps=1), 2000, seed=1) < 0.5
+    assert sampled_accuracy(quick(steps=600, width=8, head_width=4), 2000, seed=1) > 0.9
+
+
+@pytest.mark.parametrize("name", ["positions", "vocabulary", "width", "head_width"])
+def test_sizes_must_be_positive(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be at least 1, found 0$"):
+        quick(**{name: 0})
+
+
+def test_steps_and_samples_must_be_positive() -> None:
+    with pytest.raises(ValueError, match=r"^steps must be at least 1, found 0$"):
+        quick(steps=0)
+    with pytest.raises(ValueError, match=r"^samples must be at least 1, found 0$"):
+        sampled_accuracy(quick(), 0, seed=0)
+
+
+def test_missing_pytorch_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match="pip install torch"):
+        quick()
+
+
+def brute_force_accuracy(weights: dict[str, np.ndarray]) -> float:
+    """The accuracy over all inputs, from the definition of the model, one input at a time."""
+    w = {name: weight.astype(np.float64) for name, weight in weights.items()}
+    vocabulary, positions, head_width = len(w["W_E"]), len(w["W_pos"]), w["W_Q"].shape[1]
+    correct: int = 0
+    for tokens in product(range(vocabulary), repeat=positions):
+        x = [w["W_E"][t] + w["W_pos"][j] for j, t in enumerate(tokens)]
+        query = x[-1] @ w["W_Q"]
+        attention = [np.exp(query @ (xj @ w["W_K"]) / np.sqrt(head_width)) for xj in x]
+        value = sum(a * (xj @ w["W_V"]) for a, xj in zip(attention, x, strict=True))
+        logits = (x[-1] + value / sum(attention) @ w["W_O"]) @ w["W_U"]
+        others = np.delete(logits, max(tokens))
+        correct += bool(logits[max(tokens)] > others.max())
+    return correct / float(vocabulary**positions)
+
+
+@pytest.mark.parametrize("steps", [1, 100, 300])
+def test_sampled_accuracy_estimates_the_accuracy(steps: int) -> None:
+    weights = quick(steps=steps)
+    truth, samples = brute_force_accuracy(weights), 40000
+    estimate = sampled_accuracy(weights, samples, seed=3)
+    assert abs(estimate - truth) <= 5 * np.sqrt(truth * (1 - truth) / samples)
+    assert estimate == sampled_accuracy(weights, samples, seed=3)
+
+
+def test_ties_are_wrong() -> None:
+    weights = {name: np.zeros_like(weight) for name, weight in quick().items()}
+    assert sampled_accuracy(weights, 100, seed=0) == 0
+
+
+def test_saved_weights_are_read_back(tmp_path: Path) -> None:
+    """Bit by bit, under the names of TransformerLens; the same weights give the same bytes."""
+    weights, metadata = quick(), {"seed": 0, "betas": [0.9, 0.999], **SIZES}
+    for name in ("first", "second"):
+        save_weights(weights, tmp_path / f"{name}.safetensors", metadata)
+    path = tmp_path / "first.safetensors"
+    assert path.read_bytes() == (tmp_path / "second.safetensors").read_bytes()
+    tensors = read_weights(path)
+    assert tensors["blocks.0.attn.W_O"].shape == (1, 2, 6)
+    for name, matrix in canonical_weights(tensors).items():
+        assert np.array_equal(matrix, weights[name])
+    with safe_open(path, framework="numpy") as file:
+        assert json.loads(file.metadata()["recipe"]) == metadata
