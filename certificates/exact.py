@@ -1,95 +1,138 @@
-"""Strategy `exact`: decide every group of one query and one label, output by output, and then count one
-by one only what stays undecided.
+"""Strategy `exact`: decide every group of inputs with one label and one query (or a few), and count one
+by one only where, and only for the outputs for which, that is not enough.
 
 The margin, scaled by the softmax's denominator, is a sum of terms of one position each, so its least
-value over a product of token sets is the sum of the least terms (separability).
+value over a product of token sets is the sum of the least terms.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from checker.certificate import Check, Group
-from checker.groups import group_size, position_bounds
-from checker.terms import Cuts
+from certificates.boxes import BITS, SCHEMES, BoxSearch, Bools, bands_below, runs
 from certificates.prover import Prover
+from checker.certificate import Check, Group
+from checker.groups import RULES, position_bounds
 
-LEVEL_BITS = 24
 COUNT_BITS = 44
 # Counting by sums works in steps of 2**-7 of the scaled margin, or coarser ones for a wide range.
 FINEST_STEP = COUNT_BITS - 7
 MAX_SUMS = 2**13
-MAX_ENUMERATED = 2**22
+MAX_ENUMERATED = 2**23
+# Numbers of tokens in the levels next to the label, when sequences are counted by levels.
+NEAR_LEVELS = ((2, 1), (2, 1, 1), (4, 1, 1))
+# A count that leaves out less than this share of all inputs is good enough.
+NEGLIGIBLE_SHARE = 2.0**-22
 # Tokens whose terms are above minus this share one band when sequences are counted.
 NEGLIGIBLE = 2 ** (COUNT_BITS - 24)
-CLASS_WIDTH = 8
-
-
-def classes_of_neighbours(outputs: int, width: int) -> Cuts:
-    """The partition of `outputs` into classes of `width` neighbours (the last may be smaller)."""
-    return (*range(0, outputs, width), outputs)
 
 
 def prove_exact(model_data: bytes) -> bytes:
     """A certificate that counts, up to the precision of its sums, every correct input."""
-    outputs = Prover(model_data, []).model.outputs
-    prover = Prover(
-        model_data,
-        [classes_of_neighbours(outputs, CLASS_WIDTH), classes_of_neighbours(outputs, 1)],
-    )
-    return prover.certificate(_groups(prover))
+    return ExactStrategy(model_data).prove()
 
 
-def _groups(prover: Prover) -> Iterator[Group]:
-    for label in range(prover.model.vocabulary):
-        for query in range(label + 1):
-            yield _group(prover, label, query)
+class ExactStrategy:
+    """The strategy for one model."""
 
+    def __init__(self, model_data: bytes) -> None:
+        self.prover = Prover(model_data)
+        self.search = BoxSearch(self.prover, whole=True)
+        self.outputs = self.prover.model.outputs
+        self.single = self.prover.partition(tuple(range(self.outputs + 1)))
 
-def _group(prover: Prover, label: int, query: int) -> Group:
-    group = Group(label, query, query, 0, ())
-    bands = _each(label)
-    undecided = [c for c in range(prover.model.outputs) if c != label]
-    decided_checks = []
-    for partition, cuts in enumerate(prover.partitions):
-        classes = sorted({_class_of(output, cuts) for output in undecided})
-        if not classes:
-            break
-        check = Check("levels", LEVEL_BITS, 1, partition, tuple(classes), bands)
-        margins = prover.worst_margins(group, check, classes)
-        decided = [c for c, margin in zip(classes, margins, strict=True) if margin > 0]
-        if decided:
-            margin = min(m for m in margins if m > 0)
-            rest = None if len(decided) == len(classes) else tuple(decided)
-            decided_checks.append(Check("levels", LEVEL_BITS, margin, partition, rest, bands))
-            undecided = [o for o in undecided if _class_of(o, cuts) not in decided]
-    if undecided:
-        decided_checks.append(_count(prover, group, tuple(undecided)))
-    return Group(label, query, query, 0, tuple(decided_checks))
+    def prove(self) -> bytes:
+        return self.prover.certificate(
+            group
+            for label in range(self.prover.model.vocabulary)
+            for group in self._label(label)
+        )
 
+    def _label(self, label: int) -> Iterator[Group]:
+        by_width = {candidates.width: candidates for candidates in self.search.candidates[label]}
+        query = 0
+        while query <= label:
+            for width in sorted(by_width, reverse=True):
+                candidates = by_width[width]
+                if query not in candidates.first_queries:
+                    continue
+                i = candidates.first_queries.index(query)
+                decided = candidates.gain[i].ravel() > 0
+                if decided.any():
+                    cost = np.where(decided, candidates.cost[i].ravel(), np.inf)
+                    yield self.search.group(label, candidates, i, int(cost.argmin()))
+                    break
+            else:
+                width, i = 1, by_width[1].first_queries.index(query)
+                yield self._undecided(label, query, [level[i] for level in by_width[1].passing])
+            query += width
 
-def _count(prover: Prover, group: Group, undecided: tuple[int, ...]) -> Check:
-    """The check that counts the inputs for which the `undecided` outputs stay below the label."""
-    single = len(prover.partitions) - 1
-    every = Check("enumerate", COUNT_BITS, 1, single, undecided, _each(group.label))
-    _, bounds, _ = position_bounds(prover.terms, group, every, list(undecided))
-    terms = np.minimum.reduce([row[:, :-1].min(axis=0) for row in bounds]) if group.label else []
-    near = np.flatnonzero(np.asarray(terms) < -NEGLIGIBLE)
-    far = int(near[0]) if len(near) else group.label
-    runs = [(count, width) for count, width in ((1, far), (group.label - far, 1)) if count and width]
-    bands = ((group.label, 1),) if far == 1 else tuple(runs)
-    if (group.label - far + 2) ** (prover.model.positions - 1) * len(undecided) <= MAX_ENUMERATED:
-        return Check("enumerate", COUNT_BITS, 1, single, None, bands)
-    low = [row.min(axis=0) for row in bounds]
-    spread = int(sum(row.max() - row.min() for row in low))
-    step = max(FINEST_STEP, (spread // MAX_SUMS).bit_length())
-    return Check("convolution", COUNT_BITS, 1, single, None, bands, step)
+    def _undecided(self, label: int, query: int, passing: list[Bools]) -> Group:
+        """A group with some outputs decided by bands, some by single tokens, and the rest by counting."""
+        group = Group(label, query, query, 0, ())
+        scheme = int(passing[0][:, 0, 0].sum(axis=-1).argmax())
+        cuts = self.search.cover(label, [level[scheme, 0, 0] for level in passing])
+        stages = [
+            (self.prover.partition(cuts), bands_below(label, SCHEMES[scheme])),
+            (self.single, bands_below(label, (1,) * label)),
+        ]
+        checks = []
+        undecided = [output for output in range(self.outputs) if output != label]
+        for partition, sizes in stages:
+            cuts = self.prover.partitions[partition]
+            ends = dict(enumerate(zip(cuts, cuts[1:], strict=False)))
+            classes = [c for c, (a, b) in ends.items() if any(a <= o < b for o in undecided)]
+            levels = (len(sizes),) if sizes else ()
+            check = Check("levels", BITS, 1, partition, tuple(classes), runs(sizes), levels)
+            margins = dict(zip(classes, self.prover.worst_margins(group, check, classes), strict=True))
+            decided = [c for c, margin in margins.items() if margin > 0]
+            if decided:
+                margin = min(margins[c] for c in decided)
+                checks.append(replace(check, margin=margin, classes=tuple(decided)))
+                undecided = [o for o in undecided if not any(ends[c][0] <= o < ends[c][1] for c in decided)]
+            if not undecided:
+                break
+        else:
+            checks.append(self._count(group, undecided))
+        return replace(group, checks=tuple(checks))
 
+    def _count(self, group: Group, undecided: list[int]) -> Check:
+        """The check that counts the inputs for which the `undecided` outputs stay below the label."""
+        label = group.label
+        every = runs(bands_below(label, (1,) * label))
+        check = Check("enumerate", COUNT_BITS, 1, self.single, tuple(undecided), every)
+        _, bounds, _ = position_bounds(self.prover.terms, group, check, undecided)
+        least = np.minimum.reduce([row.min(axis=0) for row in bounds])
+        near = np.flatnonzero(least[:label] < -NEGLIGIBLE)
+        far = int(near[0]) if len(near) else label
+        check = replace(check, bands=runs(bands_below(label, (1,) * (label - far))))
+        others = self.prover.model.positions - 1
+        if (label - far + 2) ** others * len(undecided) <= MAX_ENUMERATED:
+            return check
+        low = [row.min(axis=0) for row in bounds]
+        spread = int(sum(row.max() - row.min() for row in low))
+        step = max(FINEST_STEP, (spread // MAX_SUMS).bit_length())
+        convolution = replace(check, rule="convolution", step=step)
+        failing = self._failing(group, convolution)
+        if failing < NEGLIGIBLE_SHARE * self.prover.model.total:
+            return convolution
+        return min(
+            [convolution, *self._by_levels(label, check)],
+            key=lambda check: failing if check is convolution else self._failing(group, check),
+        )
 
-def _each(label: int) -> tuple[tuple[int, int], ...]:
-    """The bands of one token each."""
-    return ((label, 1),) if label else ()
+    def _by_levels(self, label: int, check: Check) -> list[Check]:
+        """Counting by levels: the last tokens below the label each in one of their own."""
+        found = []
+        for near in NEAR_LEVELS:
+            if sum(near) < label:
+                sizes = bands_below(label - sum(near), SCHEMES[-1])
+                levels = (len(sizes), *(1 for _ in near))
+                bands = runs([*sizes, *near])
+                found.append(replace(check, rule="levels", bits=BITS, bands=bands, levels=levels))
+        return found
 
-
-def _class_of(output: int, cuts: Cuts) -> int:
-    return next(c for c, end in enumerate(cuts[1:]) if output < end)
+    def _failing(self, group: Group, check: Check) -> int:
+        """How many inputs of `group` the check leaves out for its classes."""
+        return RULES[check.rule](self.prover.terms, group, check, list(check.classes or ()))

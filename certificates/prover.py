@@ -6,33 +6,33 @@ from math import ceil, log, sqrt
 
 import numpy as np
 
-from checker.certificate import Certificate, Check, Group, format_certificate
+from certificates.floats import floats
+from checker.certificate import Certificate, Check, Group, Table, format_certificate
 from checker.groups import certified_inputs, level_bounds
 from checker.meter import Meter
-from checker.model import Dyadic, ExactModel, model_hash, parse_model
+from checker.model import ExactModel, model_hash, parse_model
 from checker.tables import Tables
 from checker.terms import Cuts, Terms
 
 SCORE_BITS = 48
 
 
-def floats(matrix: Dyadic) -> np.ndarray:
-    """The entries of `matrix` as the nearest float64 (for search only)."""
-    shape = (matrix.integers.nrows(), matrix.integers.ncols())
-    entries = [int(k) * 2.0**matrix.exponent for k in matrix.integers.entries()]
-    return np.array(entries).reshape(shape)
-
-
 class Prover:
-    """A model under proof: its tables as the kernel encloses them, for given partitions of outputs."""
+    """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
 
-    def __init__(self, model_data: bytes, partitions: Sequence[Cuts]) -> None:
+    def __init__(
+        self, model_data: bytes, tables: Sequence[Table] = (Table(), Table(), Table())
+    ) -> None:
         self.model: ExactModel = parse_model(model_data)
         self.sha256 = model_hash(model_data)
-        self.partitions = tuple(partitions)
+        self.tables = tuple(tables)
         self.exponential_bits = self._exponential_bits()
-        tables = Tables(self.model, SCORE_BITS, self.exponential_bits, Meter())
-        self.terms = Terms(tables, self.partitions, Meter())
+        self.partitions: list[Cuts] = []
+        self._table_meter = Meter()
+        self._enclosed = Tables(
+            self.model, self.tables, SCORE_BITS, self.exponential_bits, self._table_meter
+        )
+        self.terms = Terms(self._enclosed, self.partitions, Meter())
 
     def _exponential_bits(self) -> int:
         """Enough for 64 bits of the smallest attention weight."""
@@ -42,6 +42,12 @@ class Prover:
         scores = query @ keys.T / sqrt(self.model.head_width)
         spread = float((scores.max(axis=1) - scores.min(axis=1)).max())
         return min(4096, SCORE_BITS + 64 + ceil(spread / log(2)))
+
+    def partition(self, cuts: Cuts) -> int:
+        """The number of the partition `cuts`, which is added if it is new."""
+        if cuts not in self.partitions:
+            self.partitions.append(cuts)
+        return self.partitions.index(cuts)
 
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
@@ -57,18 +63,26 @@ class Prover:
 
     def certificate(self, groups: Iterable[Group]) -> bytes:
         """The certificate file for `groups`, each with the largest count that the kernel will find."""
+        return self.measured_certificate(groups)[0]
+
+    def measured_certificate(self, groups: Iterable[Group]) -> tuple[bytes, int, int]:
+        """The certificate file for `groups`, the number of inputs it claims and its operations."""
+        meter = Meter()
+        terms = Terms(self._enclosed, self.partitions, meter)
         claimed = []
         for group in groups:
-            correct = certified_inputs(self.terms, group)
+            correct = certified_inputs(terms, group)
             if correct:
                 claimed.append(replace(group, correct=correct))
+        total = sum(group.correct for group in claimed)
         certificate = Certificate(
             model_sha256=self.sha256,
-            correct=sum(group.correct for group in claimed),
+            correct=total,
             score_bits=SCORE_BITS,
             exponential_bits=self.exponential_bits,
-            tables=("exact", "exact", "exact"),
-            partitions=self.partitions,
+            tables=self.tables,
+            partitions=tuple(self.partitions),
             groups=tuple(claimed),
         )
-        return format_certificate(certificate).encode("ascii")
+        operations = meter.operations + self._table_meter.operations
+        return format_certificate(certificate).encode("ascii"), total, operations

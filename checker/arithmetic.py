@@ -43,6 +43,12 @@ def root_up(number: int, shift: int, divisor: int) -> int:
     return -root_down(-number, shift, divisor)
 
 
+def norm_up(square: int, shift: int) -> int:
+    """ceil(sqrt(square) * 2**shift), for square >= 0."""
+    scaled = shift_up(square, 2 * shift)
+    return isqrt(scaled - 1) + 1 if scaled else 0
+
+
 class Exponential:
     """Encloses exp(-k / 2**argument_bits), for integers k >= 0, in fixed point of `bits` bits.
 

@@ -38,7 +38,13 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails."""
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
-    tables = Tables(model, certificate.score_bits, certificate.exponential_bits, meter)
+    tables = Tables(
+        model,
+        certificate.tables,
+        certificate.score_bits,
+        certificate.exponential_bits,
+        meter,
+    )
     terms = Terms(tables, certificate.partitions, meter)
     correct, done = 0, (-1, -1)
     for group in certificate.groups:
@@ -70,7 +76,7 @@ def check(model_data: bytes, certificate_data: bytes) -> Verdict:
     try:
         model = parse_model(model_data)
         total = model.total
-        certificate = parse_certificate(certificate_data, model.outputs)
+        certificate = parse_certificate(certificate_data, model)
         correct = check_claims(model, sha256, certificate, meter)
         verdict = "accepted"
     except Declined as error:

@@ -16,6 +16,7 @@ from checker.terms import Gaps, Terms, interval_product_down
 
 MAX_SUMS_AT_ONCE = 2**20
 MAX_SUMS = 2**22
+MAX_LEVELS = 64
 
 Rule = Callable[[Terms, Group, Check, list[int]], int]
 
@@ -85,7 +86,7 @@ def level_bounds(
     """Lower bounds of the terms that `check_levels` adds up.
 
     Returns, class by class, the bound for the last position and the one for the label elsewhere; the
-    array [band, class] of the bounds for the tokens of a band; and the number of tokens in each band.
+    array [level, class] of the bounds for the tokens of a level; and the number of tokens in each level.
     """
     label, bits = group.label, check.bits
     cuts = band_cuts(group, check)
@@ -93,7 +94,7 @@ def level_bounds(
     queries = range(group.first_query, group.last_query + 1)
     within = sum(sizes[1:]) - len(sizes[1:])
     count = len(queries) * (within + len(sizes)) + (len(queries) - 1) * (len(sizes) + 2 * len(classes))
-    count += len(classes) * (within + 3 * len(sizes) + 3)
+    count += len(classes) * (within + 3 * len(sizes) + 3 + len(sizes) - len(check.levels))
     terms.meter.add("levels", count, 2 * count)
 
     gaps = terms.gaps(label, bits, check.partition, classes)
@@ -105,13 +106,16 @@ def level_bounds(
     label_term = interval_product_down(
         integer_array([min(low)], (1,)), integer_array([max(high)], (1,)), fixed_gap + ov[label], bits
     )
-    band_terms = np.zeros((0, len(classes)), dtype=np.int64)
+    level_terms, level_sizes = np.zeros((0, len(classes)), dtype=np.int64), []
     if sizes:
         weights = [terms.band_weights(q, label, cuts, bits) for q in queries]
         weight = integer_array([max(column) for column in zip(*weights, strict=True)], (len(sizes), 1))
         gap = fixed_gap + np.minimum.reduceat(ov[: cuts[-1]], cuts[:-1], axis=0)
         band_terms = np.minimum(product_down(weight, gap, bits), 0)
-    return np.minimum.reduce(lasts).tolist(), label_term.tolist(), band_terms, sizes
+        starts = [0, *accumulate(check.levels[:-1])]
+        level_terms = np.minimum.reduceat(band_terms, starts, axis=0)
+        level_sizes = np.add.reduceat(sizes, starts).tolist()
+    return np.minimum.reduce(lasts).tolist(), label_term.tolist(), level_terms, level_sizes
 
 
 def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -> int:
@@ -119,21 +123,22 @@ def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -
 
     Every band of tokens below the label has one bound, class by class, of the term of any of its
     tokens at any of the positions 1 .. n-1, for every query of the group: the smaller of 0 and
-    weight * gap, with the band's largest weight and least gap. The label has such a bound too.
+    weight * gap, with the band's largest weight and least gap. A level takes the smallest bound of its
+    bands. The label has such a bound too.
 
     Premises: enclosed tables; bands below the label. Conclusion: an input is certified if, in every
-    class, the bounds of its n terms add up to `margin` or more; inputs with a token of no band are
-    left out. They are counted exactly (`count_levels`).
+    class, the bounds of its n terms, those of levels below the label, add up to `margin` or more;
+    inputs with a token of no band are left out. They are counted exactly (`count_levels`).
     Failure: a band reaches the label; the label's weight may be zero.
     Operations: per class and band an addition, a multiplication and a comparison; per query and band
     a division; the extrema over bands that do not start at token 0 and over the queries.
     """
-    last, label_term, band_terms, sizes = level_bounds(terms, group, check, classes)
+    last, label_term, level_terms, sizes = level_bounds(terms, group, check, classes)
     queries = group.last_query - group.first_query + 1
     passing = count_levels(
         last,
         label_term,
-        band_terms,
+        level_terms,
         sizes,
         terms.tables.model.positions - 1,
         0 if group.first_query == group.label else 1,
@@ -146,7 +151,7 @@ def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -
 def count_levels(
     last: list[int],
     label_term: list[int],
-    band_terms: Array,
+    level_terms: Array,
     sizes: list[int],
     others: int,
     labels: int,
@@ -154,55 +159,87 @@ def count_levels(
     meter: Meter,
 ) -> int:
     """The number of sequences of `others` tokens, `labels` or more of them the label and the rest in
-    bands, for which last + sum of terms >= margin in every class.
+    levels, for which last + sum of terms >= margin in every class.
 
-    `last` and `label_term` [class], `band_terms` [band, class], `sizes` [band]. Branches on how many
-    tokens are the label, then on how many are in the band that does worst in the class that does
-    worst, until all or none of the rest pass.
+    `last` and `label_term` [class], `level_terms` [level, class], `sizes` [level]. Branches on how many
+    tokens are the label, then on how many are in the level that does worst in the class that does
+    worst, until all or none of the rest pass or two levels are left. Raises `Declined` for more than
+    MAX_LEVELS levels.
     """
     classes = range(len(last))
-    worst = np.min([*band_terms, label_term], axis=0).tolist()
+
+    def count(base: list[int], free: int, levels: tuple[int, ...]) -> int:
+        """How many sequences of `free` tokens in `levels` pass, with `base` already summed."""
+        if not free or not levels:
+            meter.add("levels", len(last), len(last))
+            return 1 if not free and min(base) >= margin else 0
+        if len(levels) == 1:
+            meter.add("levels", 3 * len(last), 3 * len(last))
+            term = terms[levels[0]]
+            passing = all(base[c] + free * term[c] >= margin for c in classes)
+            return int(sizes[levels[0]] ** free) if passing else 0
+        if len(levels) == 2:
+            return count_two(base, free, *levels)
+        operations = len(last) * (3 * len(levels) + 4)
+        meter.add("levels", operations, operations)
+        low = [base[c] + free * min(terms[b][c] for b in levels) for c in classes]
+        if min(low) >= margin:
+            return int(sum(sizes[b] for b in levels) ** free)
+        if any(base[c] + free * max(terms[b][c] for b in levels) < margin for c in classes):
+            return 0
+        worst = low.index(min(low))
+        level = min(levels, key=lambda b: terms[b][worst])
+        rest = tuple(b for b in levels if b != level)
+        worst_everywhere = all(terms[level][c] <= terms[b][c] for b in rest for c in classes)
+        passing = 0
+        for k in range(free + 1):
+            more = count([base[c] + k * terms[level][c] for c in classes], free - k, rest)
+            if not more and worst_everywhere:
+                break
+            passing += comb(free, k) * sizes[level] ** k * more
+        return passing
+
+    def count_two(base: list[int], free: int, level: int, other: int) -> int:
+        """The same for two levels: with k tokens in `level`, the sum in each class, less the margin, is
+        slack - k * step, so that the passing k are an interval."""
+        meter.add("levels", 6 * len(last), 6 * len(last))
+        first, end = 0, free
+        for c in classes:
+            step = terms[other][c] - terms[level][c]
+            slack = base[c] + free * terms[other][c] - margin
+            if step > 0:
+                end = min(end, slack // step)
+            elif step < 0:
+                first = max(first, -(slack // -step))
+            elif slack < 0:
+                return 0
+        return sum(
+            comb(free, k) * sizes[level] ** k * sizes[other] ** (free - k)
+            for k in range(first, end + 1)
+        )
+
     meter.add("levels", len(last) * (len(sizes) + 4), len(last) * (len(sizes) + 4))
+    least = level_terms.min(axis=0).tolist() if sizes else label_term
+    worst = [min(pair) for pair in zip(least, label_term, strict=True)]
     if all(
         last[c] + labels * label_term[c] + (others - labels) * worst[c] >= margin for c in classes
     ):
         return (sum(sizes) + 1) ** others - (sum(sizes) ** others if labels else 0)
-    passing, terms = 0, band_terms.tolist()
-    everything = tuple(range(len(sizes)))
-    pending = [
-        (
-            comb(others, k),
-            others - k,
-            [last[c] + k * label_term[c] for c in classes],
-            everything,
-        )
-        for k in range(labels, others + 1)
-    ]
-    while pending:
-        copies, free, base, bands = pending.pop()
-        nodes = len(last) * (2 * len(bands) + 4)
-        meter.add("levels", nodes, nodes)
-        if not bands or not free:
-            passing += copies if not free and min(base) >= margin else 0
-            continue
-        low = [base[c] + free * min(terms[b][c] for b in bands) for c in classes]
-        if min(low) >= margin:
-            passing += copies * sum(sizes[b] for b in bands) ** free
-            continue
-        if any(base[c] + free * max(terms[b][c] for b in bands) < margin for c in classes):
-            continue
-        c = low.index(min(low))
-        band = min(bands, key=lambda b: terms[b][c])
-        rest = tuple(b for b in bands if b != band)
-        pending += [
-            (
-                copies * comb(free, k) * sizes[band] ** k,
-                free - k,
-                [base[c] + k * terms[band][c] for c in classes],
-                rest,
+    if len(sizes) > MAX_LEVELS:
+        raise Declined(f"levels: {len(sizes)} levels, limit max_levels = {MAX_LEVELS}")
+    terms, everything, passing = level_terms.tolist(), tuple(range(len(sizes))), 0
+    for k in range(labels, others + 1):
+        meter.add("levels", 4 * len(last), 4 * len(last))
+        base = [last[c] + k * label_term[c] for c in classes]
+        if worst == least and all(
+            base[c] + (others - k) * least[c] >= margin for c in classes
+        ):
+            # The label does no worse than any level, so that more labels pass as well.
+            return passing + sum(
+                comb(others, more) * sum(sizes) ** (others - more)
+                for more in range(k, others + 1)
             )
-            for k in range(free + 1)
-        ]
+        passing += comb(others, k) * count(base, others - k, everything)
     return passing
 
 

@@ -28,7 +28,3 @@ class Meter:
     def operations(self) -> int:
         return sum(self.by_rule.values())
 
-
-def product_operations(rows: int, inner: int, columns: int) -> int:
-    """Multiplications and additions in the product of a rows x inner and an inner x columns matrix."""
-    return rows * columns * (2 * inner - 1)

@@ -26,6 +26,14 @@ class Dyadic:
     integers: fmpz_mat
     exponent: int
 
+    @property
+    def rows(self) -> int:
+        return int(self.integers.nrows())
+
+    @property
+    def columns(self) -> int:
+        return int(self.integers.ncols())
+
 
 @dataclass(frozen=True)
 class ExactModel:
@@ -48,11 +56,35 @@ class ExactModel:
         """The number of inputs: every token sequence of length `positions`."""
         return self.vocabulary**self.positions
 
+    def path_sizes(self, table: str) -> tuple[int, ...]:
+        """Rows and columns along the path of matrices whose product is the table QK, OV or EU."""
+        v, d, h = self.vocabulary, self.width, self.head_width
+        return {"QK": (v, d, h, d, v), "OV": (v, d, h, d, self.outputs), "EU": (v, d, self.outputs)}[
+            table
+        ]
+
     def shape(self, name: str) -> tuple[int, int]:
         """The shape of the tensor `name`."""
         v, o, n, d, h = self.vocabulary, self.outputs, self.positions, self.width, self.head_width
         shapes = ((v, d), (n, d), (d, h), (d, h), (d, h), (h, d), (d, o))
         return shapes[TENSORS.index(name)]
+
+
+def format_tensor(name: str, tensor: Dyadic) -> list[str]:
+    """The lines of a tensor: its name, shape and exponent, then a line of integers for each row."""
+    rows = [" ".join(map(str, row)) for row in tensor.integers.table()]
+    return [f"tensor {name} {tensor.rows} {tensor.columns} {tensor.exponent}", *rows]
+
+
+def parse_tensor(reader: Reader, name: str, rows: int, columns: int) -> Dyadic:
+    """A tensor of the expected name and shape. Its exponent must be the largest possible one."""
+    for expected in ("tensor", name, str(rows), str(columns)):
+        reader.keyword(expected)
+    exponent = reader.integer(-MAX_EXPONENT, MAX_EXPONENT)
+    entries = reader.integers(rows * columns)
+    if exponent != 0 if not any(entries) else all(k % 2 == 0 for k in entries):
+        raise Declined(f"{reader.kind}: tensor {name}: the exponent {exponent} is not canonical")
+    return Dyadic(fmpz_mat(rows, columns, entries), exponent)
 
 
 def format_model(model: ExactModel) -> str:
@@ -71,10 +103,7 @@ def format_model(model: ExactModel) -> str:
         f"task {model.task}",
     ]
     for name in TENSORS:
-        rows, columns = model.shape(name)
-        lines.append(f"tensor {name} {rows} {columns} {model.weights[name].exponent}")
-        entries = [str(k) for k in model.weights[name].integers.entries()]
-        lines += [" ".join(entries[i * columns : (i + 1) * columns]) for i in range(rows)]
+        lines += format_tensor(name, model.weights[name])
     return "\n".join([*lines, "end", ""])
 
 
@@ -91,7 +120,7 @@ def parse_model(data: bytes) -> ExactModel:
     ):
         reader.keyword(feature)
         if reader.peek() != supported:
-            raise Declined(f"model: unsupported {feature} {reader.peek()!r}, supported: {supported}")
+            raise Declined(f"model: unsupported {feature} {reader.peek()[:40]!r}, supported: {supported}")
         reader.word()
     sizes = []
     for name, low, high in (
@@ -110,14 +139,7 @@ def parse_model(data: bytes) -> ExactModel:
         raise Declined(f"model: task max needs outputs >= vocabulary, found {outputs} < {vocabulary}")
     model = ExactModel(vocabulary, outputs, positions, width, head_width, task, {})
     for name in TENSORS:
-        rows, columns = model.shape(name)
-        for expected in ("tensor", name, str(rows), str(columns)):
-            reader.keyword(expected)
-        exponent = reader.integer(-MAX_EXPONENT, MAX_EXPONENT)
-        entries = reader.integers(rows * columns)
-        if exponent != 0 if not any(entries) else all(k % 2 == 0 for k in entries):
-            raise Declined(f"model: tensor {name}: the exponent {exponent} is not canonical")
-        model.weights[name] = Dyadic(fmpz_mat(rows, columns, entries), exponent)
+        model.weights[name] = parse_tensor(reader, name, *model.shape(name))
     reader.end()
     require_canonical(data, format_model(model), "model")
     return model

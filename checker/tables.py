@@ -1,15 +1,16 @@
 """Table rules: enclosures of the three tables that determine a model, and their fixed-point roundings.
 
-With x = W_E + W_pos[-1] for the query (the last position), the tables are
+With x = W_E + W_pos[-1] for the query (the last position), each table is the product of a path of
+matrices, in the names of the circuits of Gross et al. (arXiv 2406.11779, section 4):
 
-    QK [query, token]   x W_Q W_K^T W_E^T       QK positions [query, position]   x W_Q W_K^T W_pos^T
-    OV [token, output]  W_E W_V W_O W_U         OV positions [position, output]  W_pos W_V W_O W_U
-    EU [query, output]  x W_U
+    QK [query, token]   x W_Q W_K^T W_E^T   (EQKE, still to be divided by sqrt(head_width))
+    OV [token, output]  W_E W_V W_O W_U     (EVOU)
+    EU [query, output]  x W_U               (the direct path)
 
-QK, still to be divided by sqrt(head_width), is the EQKE and EQKP of Gross et al. (arXiv 2406.11779,
-section 4), OV is EVOU and PVOU, EU is the direct path.
+The tables of the positions, with W_pos in place of W_E (EQKP and PVOU), are small and formed exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,13 +20,18 @@ from checker.arithmetic import (
     Array,
     Exponential,
     integer_array,
+    norm_up,
     root_down,
     root_up,
     shift_down,
     shift_up,
 )
-from checker.meter import Meter, product_operations
+from checker.certificate import TABLES, Table
+from checker.errors import Rejected
+from checker.meter import Meter
 from checker.model import Dyadic, ExactModel
+
+NORM_BITS = 48
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Enclosure:
 
 @dataclass(frozen=True)
 class FixedTables:
-    """OV [token, output], EU [query, output] and OV positions [position, output], each a pair of
+    """OV [token, output], EU [query, output] and OV of the positions [position, output], each a pair of
     arrays (lower, upper) of fixed-point integers."""
 
     ov: tuple[Array, Array]
@@ -49,27 +55,58 @@ class FixedTables:
 @dataclass(frozen=True)
 class Weights:
     """Enclosures (lower, upper) of the attention weights exp(score), up to one positive factor a query,
-    in fixed point of `bits` bits: `tokens[q][t]` for the token's part, `positions[q][j]` for the
-    position's part. The weight of token t at position j is the product of both."""
+    in fixed point: `tokens[..][q][t]` for the token's part, `positions[..][q][j]` for the position's
+    part. The weight of token t at position j is the product of both."""
 
-    bits: int
     tokens: tuple[list[list[int]], list[list[int]]]
     positions: tuple[list[list[int]], list[list[int]]]
 
 
-def multiply(left: Dyadic, right: Dyadic) -> Dyadic:
-    """The exact matrix product."""
-    return Dyadic(left.integers * right.integers, left.exponent + right.exponent)
+class Matrices:
+    """Exact matrix arithmetic, metered under one rule's name."""
 
+    def __init__(self, rule: str, meter: Meter) -> None:
+        self.rule = rule
+        self.meter = meter
 
-def add(left: Dyadic, right: Dyadic) -> Dyadic:
-    """The exact sum of two matrices of one shape."""
-    exponent = min(left.exponent, right.exponent)
-    return Dyadic(
-        left.integers * (1 << left.exponent - exponent)
-        + right.integers * (1 << right.exponent - exponent),
-        exponent,
-    )
+    def count(self, operations: int) -> None:
+        self.meter.add(self.rule, operations, operations)
+
+    def product(self, *matrices: Dyadic) -> Dyadic:
+        """The product, multiplied in the order of the fewest operations."""
+        sizes = [matrices[0].rows, *(matrix.columns for matrix in matrices)]
+
+        def best(first: int, end: int) -> tuple[int, int]:
+            """The operations of the product of matrices first .. end-1, and where it is split last."""
+            if end - first == 1:
+                return 0, first
+            return min(
+                (
+                    best(first, k)[0]
+                    + best(k, end)[0]
+                    + sizes[first] * sizes[end] * (2 * sizes[k] - 1),
+                    k,
+                )
+                for k in range(first + 1, end)
+            )
+
+        operations, split = best(0, len(matrices))
+        self.count(operations)
+        if len(matrices) == 1:
+            return matrices[0]
+        unmetered = Matrices(self.rule, Meter())
+        left, right = unmetered.product(*matrices[:split]), unmetered.product(*matrices[split:])
+        return Dyadic(left.integers * right.integers, left.exponent + right.exponent)
+
+    def sum(self, left: Dyadic, right: Dyadic, sign: int = 1) -> Dyadic:
+        """left + sign * right."""
+        self.count(left.rows * left.columns)
+        exponent = min(left.exponent, right.exponent)
+        return Dyadic(
+            left.integers * (1 << left.exponent - exponent)
+            + right.integers * (sign << right.exponent - exponent),
+            exponent,
+        )
 
 
 def transpose(matrix: Dyadic) -> Dyadic:
@@ -77,32 +114,110 @@ def transpose(matrix: Dyadic) -> Dyadic:
     return Dyadic(matrix.integers.transpose(), matrix.exponent)
 
 
-def last_row(matrix: Dyadic, copies: int) -> Dyadic:
-    """The last row of `matrix`, `copies` times."""
-    width = matrix.integers.ncols()
-    row = matrix.integers.entries()[-width:]
-    return Dyadic(fmpz_mat(copies, width, row * copies), matrix.exponent)
+def check_exact(path: Sequence[Dyadic], meter: Meter) -> Enclosure:
+    """Rule `exact`: the table is the product of its path, formed exactly.
 
-
-def check_exact(left: Dyadic, right: Dyadic, rule: str, meter: Meter) -> Enclosure:
-    """Rule `exact`: the table left @ right, formed exactly.
-
-    Premises: none. Conclusion: the product is the table. Failure: none.
-    Operations: rows * columns * (2 * inner - 1).
+    Premises: none. Failure: none. Operations: rows * columns * (2 * inner - 1) for each product of two
+    matrices, in the order in which they are fewest.
     """
-    count = product_operations(
-        left.integers.nrows(), left.integers.ncols(), right.integers.ncols()
-    )
-    meter.add(rule, count, count)
-    product = multiply(left, right)
+    product = Matrices("exact", meter).product(*path)
     return Enclosure(product, product)
+
+
+def check_low_rank(name: str, path: Sequence[Dyadic], table: Table, meter: Meter) -> Enclosure:
+    """Rule `low_rank`: the table is the product of factors F_1 ... F_k, each the product of some
+    neighbours of the path. Hints A_i H_i (of low rank) stand for most of F_i; with the remainders
+    R_i = F_i - A_i H_i,
+
+        F_1 ... F_k  =  sum_i R_1 ... R_(i-1) A_i H_i F_(i+1) ... F_k  +  R_1 ... R_k,
+
+    where every product of the sum is thin, and the last one is bounded by Cauchy-Schwarz: its entry
+    [a, b] is at most |R_1[a]| s_2 ... s_(k-1) |R_k[:, b]| for operator norms |R_i| <= s_i.
+
+    Premises: hints of the right shapes, of any value; norms that `check_norm` confirms.
+    Conclusion: the sum, plus or minus that bound. Failure: a norm that is not confirmed.
+    Operations: those of the products, norms and bounds named here.
+    """
+    matrices = Matrices("low_rank", meter)
+    groups, start = [], 0
+    for factor in table.factors:
+        groups.append(matrices.product(*path[start : start + factor.matrices]))
+        start += factor.matrices
+    remainders: list[Dyadic] = []
+    value = Dyadic(fmpz_mat(path[0].rows, path[-1].columns), 0)
+    for i, (factor, whole) in enumerate(zip(table.factors, groups, strict=True)):
+        remainder = whole
+        if factor.hint is not None:
+            left, right = factor.hint
+            remainder = matrices.sum(whole, matrices.product(left, right), -1)
+            for earlier in reversed(remainders):
+                left = matrices.product(earlier, left)
+            value = matrices.sum(value, matrices.product(left, matrices.product(right, *groups[i + 1 :])))
+        remainders.append(remainder)
+        if factor.norm is not None:
+            check_norm(f"table {name} factor {i + 1}", remainder, factor.norm, matrices)
+    rows = _norms(remainders[0], matrices)
+    columns = _norms(transpose(remainders[-1]), matrices)
+    scale, exponent = 1, -2 * NORM_BITS
+    for factor in table.factors:
+        if factor.norm is not None:
+            bound = factor.norm[0]
+            scale, exponent = scale * int(bound.integers[0, 0]), exponent + bound.exponent
+    # The bound, and its sum and difference with the value, are relaxations of the proof itself.
+    matrices.count(len(rows) * len(table.factors) + 3 * len(rows) * len(columns))
+    radius = Dyadic(
+        fmpz_mat(len(rows), 1, [k * scale for k in rows]) * fmpz_mat(1, len(columns), columns), exponent
+    )
+    unmetered = Matrices("low_rank", Meter())
+    return Enclosure(unmetered.sum(value, radius, -1), unmetered.sum(value, radius))
+
+
+def _norms(matrix: Dyadic, matrices: Matrices) -> list[int]:
+    """Upper bounds of the Euclidean norms of the rows, in fixed point of NORM_BITS bits."""
+    matrices.count(matrix.rows * 2 * matrix.columns)
+    return [
+        norm_up(sum(int(k) ** 2 for k in row), matrix.exponent + NORM_BITS)
+        for row in matrix.integers.table()
+    ]
+
+
+def check_norm(
+    place: str, matrix: Dyadic, norm: tuple[Dyadic, Dyadic], matrices: Matrices
+) -> None:
+    """The operator norm of `matrix` R is at most the claimed s.
+
+    With the hint C, G = s**2 I - R R^T - C C^T is diagonally dominant, hence positive semidefinite
+    (Gershgorin), so that |y R|**2 = y R R^T y^T <= s**2 |y|**2 for every row y.
+    """
+    bound, root = norm
+    size = matrix.rows
+    identity = Dyadic(fmpz_mat([[int(i == j) for j in range(size)] for i in range(size)]), 0)
+    square = Dyadic(identity.integers * int(bound.integers[0, 0]) ** 2, 2 * bound.exponent)
+    unmetered = Matrices(matrices.rule, Meter())
+    gram = unmetered.product(matrix, transpose(matrix))
+    gram = unmetered.sum(gram, unmetered.product(root, transpose(root)))
+    gap = unmetered.sum(square, gram, -1).integers.table()
+    # Both products are symmetric: half of their entries, and of the sums, need to be formed.
+    half = size * (size + 1) // 2
+    matrices.count(half * (2 * matrix.columns - 1 + 2 * root.columns - 1 + 2) + size * size)
+    for i, row in enumerate(gap):
+        if int(row[i]) < sum(abs(int(k)) for j, k in enumerate(row) if j != i):
+            raise Rejected(
+                f"{place}: low_rank: expected a norm that its hint confirms, found row {i} of "
+                "s**2 I - R R^T - C C^T not diagonally dominant"
+            )
 
 
 class Tables:
     """The enclosed tables of one model, rounded outward to fixed point on demand."""
 
     def __init__(
-        self, model: ExactModel, score_bits: int, exponential_bits: int, meter: Meter
+        self,
+        model: ExactModel,
+        tables: Sequence[Table],
+        score_bits: int,
+        exponential_bits: int,
+        meter: Meter,
     ) -> None:
         self.score_bits = score_bits
         self.exponential_bits = exponential_bits
@@ -110,27 +225,32 @@ class Tables:
         self.meter = meter
         self._fixed: dict[int, FixedTables] = {}
         weights = model.weights
-        queries = add(weights["W_E"], last_row(weights["W_pos"], model.vocabulary))
-        meter.add("embedding", model.vocabulary * model.width, model.vocabulary * model.width)
+        last = weights["W_pos"].integers.table()[-1]
+        position = Dyadic(fmpz_mat([last] * model.vocabulary), weights["W_pos"].exponent)
+        queries = Matrices("embedding", meter).sum(weights["W_E"], position)
+        keys = transpose(weights["W_K"])
+        paths = {
+            "QK": (queries, weights["W_Q"], keys, transpose(weights["W_E"])),
+            "OV": (weights["W_E"], weights["W_V"], weights["W_O"], weights["W_U"]),
+            "EU": (queries, weights["W_U"]),
+        }
+        self.enclosures = {
+            name: check_low_rank(name, paths[name], table, meter)
+            if table.factors
+            else check_exact(paths[name], meter)
+            for name, table in zip(TABLES, tables, strict=True)
+        }
+        exact = Matrices("exact", meter)
+        keys = exact.product(weights["W_pos"], weights["W_K"], transpose(weights["W_Q"]))
+        product = exact.product(queries, transpose(keys))
+        self.enclosures["QK positions"] = Enclosure(product, product)
+        product = exact.product(weights["W_pos"], *paths["OV"][1:])
+        self.enclosures["OV positions"] = Enclosure(product, product)
 
-        def product(left: Dyadic, right: Dyadic) -> Dyadic:
-            return check_exact(left, right, "exact", meter).lower
-
-        query = product(queries, weights["W_Q"])
-        key = product(weights["W_E"], weights["W_K"])
-        value = product(product(weights["W_E"], weights["W_V"]), weights["W_O"])
-        self.qk = check_exact(query, transpose(key), "exact", meter)
-        self.ov = check_exact(value, weights["W_U"], "exact", meter)
-        self.eu = check_exact(queries, weights["W_U"], "exact", meter)
-        key = product(weights["W_pos"], weights["W_K"])
-        value = product(product(weights["W_pos"], weights["W_V"]), weights["W_O"])
-        self.qk_positions = check_exact(query, transpose(key), "exact", meter)
-        self.ov_positions = check_exact(value, weights["W_U"], "exact", meter)
-
-    def _rounded(self, enclosure: Enclosure, bits: int) -> tuple[Array, Array]:
-        lower, upper = enclosure.lower, enclosure.upper
-        shape = (lower.integers.nrows(), lower.integers.ncols())
-        self.meter.add("round", 0, 2 * shape[0] * shape[1])
+    def _rounded(self, name: str, bits: int) -> tuple[Array, Array]:
+        lower, upper = self.enclosures[name].lower, self.enclosures[name].upper
+        shape = (lower.rows, lower.columns)
+        self.meter.add("round", 0, 2 * lower.rows * lower.columns)
         return (
             integer_array(
                 [shift_down(int(k), lower.exponent + bits) for k in lower.integers.entries()], shape
@@ -144,15 +264,16 @@ class Tables:
         """The tables that enter linearly, rounded outward to `bits` fractional bits."""
         if bits not in self._fixed:
             self._fixed[bits] = FixedTables(
-                self._rounded(self.ov, bits),
-                self._rounded(self.eu, bits),
-                self._rounded(self.ov_positions, bits),
+                self._rounded("OV", bits),
+                self._rounded("EU", bits),
+                self._rounded("OV positions", bits),
             )
         return self._fixed[bits]
 
-    def _exponentials(self, enclosure: Enclosure) -> tuple[list[list[int]], list[list[int]]]:
+    def _exponentials(self, name: str) -> tuple[list[list[int]], list[list[int]]]:
         """Enclosures of exp(score - largest upper score of the row)."""
-        rows, columns = enclosure.lower.integers.nrows(), enclosure.lower.integers.ncols()
+        enclosure = self.enclosures[name]
+        rows, columns = enclosure.lower.rows, enclosure.lower.columns
         bits, head_width = self.score_bits, self.model.head_width
         self.meter.add("scores", 0, 2 * rows * columns)
         lower = [
@@ -167,8 +288,8 @@ class Tables:
         below_lower = [tops[i // columns] - k for i, k in enumerate(lower)]
         below_upper = [tops[i // columns] - k for i, k in enumerate(upper)]
         exponential = Exponential(bits, self.exponential_bits, max(below_lower))
-        steps = 2 * len(exponential.factors)
-        self.meter.add("exponential", rows * columns, rows * columns * steps)
+        count = rows * columns * (1 if enclosure.lower is enclosure.upper else 2)
+        self.meter.add("exponential", count, 2 * rows * columns * len(exponential.factors))
         low = [exponential.lower(k) for k in below_lower]
         high = [exponential.upper(k) for k in below_upper]
         starts = range(0, rows * columns, columns)
@@ -179,8 +300,4 @@ class Tables:
         """The attention weights up to one positive factor per query."""
         # In real arithmetic W_Q is divided by sqrt(head_width) once, before any product.
         self.meter.add("scores", self.model.width * self.model.head_width, 0)
-        return Weights(
-            self.exponential_bits,
-            self._exponentials(self.qk),
-            self._exponentials(self.qk_positions),
-        )
+        return Weights(self._exponentials("QK"), self._exponentials("QK positions"))

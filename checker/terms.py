@@ -81,11 +81,11 @@ class Terms:
             )
         for c in classes:
             width = cuts[c + 1] - cuts[c]
-            if self.first_time("class", partition, c):
+            if self.first_time("class", cuts[c], width):
                 # The largest entry of the class in each row, and the second for when the label is it.
                 rows = 2 * vocabulary + positions
                 self.meter.add("gaps", rows * max(0, 2 * width - 3), rows * width)
-            if self.first_time("gaps", partition, c, label):
+            if self.first_time("gaps", cuts[c], width, label):
                 # V and P at the label minus at the class; the least P of positions 1 .. n-1, and its
                 # sum with V; the running minima of the sum over the tokens below the label.
                 count = (label + 1) + positions + (positions - 2) + (label + 1) + label
