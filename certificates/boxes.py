@@ -76,8 +76,8 @@ class BoxSearch:
         tables = self.prover.terms.tables
         scale = 2.0**-tables.exponential_bits
         as_floats = lambda rows: np.array([[float(k) * scale for k in row] for row in rows])  # noqa: E731
-        self.token_low, self.token_high = map(as_floats, tables.weights.tokens)
-        low, high = map(as_floats, tables.weights.positions)
+        self.token_low, self.token_high = map(as_floats, tables.weights[0])
+        low, high = map(as_floats, tables.weights[1])
         top = np.maximum(low[:, :-1].max(axis=1), 1e-300)
         self.label_low = low[:, :-1].min(axis=1) / high[:, :-1].max(axis=1)
         self.last_low, self.last_high = low[:, -1] / high[:, :-1].max(axis=1), high[:, -1] / top
@@ -94,16 +94,13 @@ class BoxSearch:
         model, queries = self.model, np.arange(label + 1)
         gaps = [
             np.concatenate(
-                [
-                    class_gaps(table, rows, label, cuts).astype(np.float64) * 2.0**-BITS
-                    for cuts in self.partitions
-                ],
+                [class_gaps(table, rows, label, cuts).astype(np.float64) * 2.0**-BITS for cuts in self.partitions],
                 axis=1,
             )
             for table, rows in (
-                (self.fixed.eu, label + 1),
-                (self.fixed.ov, label + 1),
-                (self.fixed.positions, model.positions),
+                (self.fixed["EU"], label + 1),
+                (self.fixed["OV"], label + 1),
+                (self.fixed["OV positions"], model.positions),
             )
         ]
         eu, ov, positions = gaps
@@ -111,11 +108,7 @@ class BoxSearch:
         ratio = self.token_high[: label + 1, : label + 1] / label_low
         last_gap = eu + ov + positions[-1]
         own_high = ratio[queries, queries] * self.last_high[: label + 1]
-        own_low = (
-            self.token_low[queries, queries]
-            / self.token_high[: label + 1, label]
-            * self.last_low[: label + 1]
-        )
+        own_low = self.token_low[queries, queries] / self.token_high[: label + 1, label] * self.last_low[: label + 1]
         last = np.where(last_gap > 0, own_low[:, None], own_high[:, None]) * last_gap
         fixed = eu + positions[:-1].min(axis=0)
         result = []
@@ -203,9 +196,7 @@ class BoxSearch:
         ).reshape(2, 1, len(thresholds), len(self.near))
         alone = [int(first == label) for first in firsts]
         cost = self._cost(classes, width, label, thresholds)
-        return Candidates(
-            firsts, width, np.where(np.isfinite(classes), width * gain[alone], 0.0), cost, levels
-        )
+        return Candidates(firsts, width, np.where(np.isfinite(classes), width * gain[alone], 0.0), cost, levels)
 
     def _gain(self, label: int, threshold: int, near: Near, alone: bool) -> float:
         """The inputs of one query in a box: the label at least once unless the query is the label."""
@@ -226,9 +217,7 @@ class BoxSearch:
             )
         )
 
-    def _cost(
-        self, classes: Floats, width: int, label: int, thresholds: list[int]
-    ) -> Floats:
+    def _cost(self, classes: Floats, width: int, label: int, thresholds: list[int]) -> Floats:
         """The operations of the check, as the kernel's meter counts them, but for branches that it may
         spare and with gaps shared evenly by the queries of a label."""
         levels = [1 + (near is not NO_NEAR) + bool(near.top_size) for near in self.near]
@@ -291,9 +280,7 @@ class BoxSearch:
             levels += [1] * len(above)
         first = candidates.first_queries[i]
         group = Group(label, first, first + candidates.width - 1, 0, ())
-        check = Check(
-            "levels", BITS, 1, self.prover.partition(cuts), None, runs(sizes), tuple(levels)
-        )
+        check = Check("levels", BITS, 1, self.prover.partition(cuts), None, runs(sizes), tuple(levels))
         return Group(label, group.first_query, group.last_query, 0, (check,))
 
     def cover(self, label: int, passing: list[Bools]) -> Cuts:

@@ -10,18 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from certificates.boxes import BITS, SCHEMES, BoxSearch, Bools, bands_below, runs
+from certificates.boxes import BITS, SCHEMES, Bools, BoxSearch, bands_below, runs
 from certificates.prover import Prover
 from checker.certificate import Check, Group
 from checker.groups import RULES, position_bounds
 
 COUNT_BITS = 44
-# Counting by sums works in steps of 2**-7 of the scaled margin, or coarser ones for a wide range.
-FINEST_STEP = COUNT_BITS - 7
-MAX_SUMS = 2**13
 MAX_ENUMERATED = 2**23
 # Numbers of tokens in the levels next to the label, when sequences are counted by levels.
-NEAR_LEVELS = ((2, 1), (2, 1, 1), (4, 1, 1))
+NEAR_LEVELS = ((), (2, 1), (2, 1, 1), (4, 2, 1, 1))
 # A count that leaves out less than this share of all inputs is good enough.
 NEGLIGIBLE_SHARE = 2.0**-22
 # Tokens whose terms are above minus this share one band when sequences are counted.
@@ -44,9 +41,7 @@ class ExactStrategy:
 
     def prove(self) -> bytes:
         return self.prover.certificate(
-            group
-            for label in range(self.prover.model.vocabulary)
-            for group in self._label(label)
+            group for label in range(self.prover.model.vocabulary) for group in self._label(label)
         )
 
     def _label(self, label: int) -> Iterator[Group]:
@@ -110,25 +105,20 @@ class ExactStrategy:
         others = self.prover.model.positions - 1
         if (label - far + 2) ** others * len(undecided) <= MAX_ENUMERATED:
             return check
-        low = [row.min(axis=0) for row in bounds]
-        spread = int(sum(row.max() - row.min() for row in low))
-        step = max(FINEST_STEP, (spread // MAX_SUMS).bit_length())
-        convolution = replace(check, rule="convolution", step=step)
-        failing = self._failing(group, convolution)
-        if failing < NEGLIGIBLE_SHARE * self.prover.model.total:
-            return convolution
-        return min(
-            [convolution, *self._by_levels(label, check)],
-            key=lambda check: failing if check is convolution else self._failing(group, check),
-        )
+        found = []
+        for levels in self._by_levels(label, check):
+            found.append((self._failing(group, levels), levels))
+            if found[-1][0] < NEGLIGIBLE_SHARE * self.prover.model.total:
+                break
+        return min(found, key=lambda pair: pair[0])[1]
 
     def _by_levels(self, label: int, check: Check) -> list[Check]:
         """Counting by levels: the last tokens below the label each in one of their own."""
         found = []
         for near in NEAR_LEVELS:
-            if sum(near) < label:
+            if sum(near) < label or not near:
                 sizes = bands_below(label - sum(near), SCHEMES[-1])
-                levels = (len(sizes), *(1 for _ in near))
+                levels = (*([len(sizes)] if sizes else []), *(1 for _ in near))
                 bands = runs([*sizes, *near])
                 found.append(replace(check, rule="levels", bits=BITS, bands=bands, levels=levels))
         return found

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from flint import fmpz_mat
 
 from certificates.floats import FloatArray, floats
@@ -27,15 +28,16 @@ class Shape:
     ranks: tuple[int, ...]
 
 
-def dyadic(array: FloatArray, bits: int = HINT_BITS) -> Dyadic:
+def dyadic(array: npt.NDArray[np.floating], bits: int = HINT_BITS) -> Dyadic:
     """`array` rounded to `bits` bits of its largest entry, with its canonical exponent."""
+    rows, columns = array.shape
     largest = float(np.abs(array).max(initial=0.0))
     exponent = int(np.frexp(largest)[1]) - bits if largest else 0
     integers = [int(k) for k in np.rint(np.ldexp(array, -exponent)).ravel()]
     if not any(integers):
-        return Dyadic(fmpz_mat(*array.shape, integers), 0)
+        return Dyadic(fmpz_mat(rows, columns, integers), 0)
     twos = min((k & -k).bit_length() - 1 for k in integers if k)
-    return Dyadic(fmpz_mat(*array.shape, [k >> twos for k in integers]), exponent + twos)
+    return Dyadic(fmpz_mat(rows, columns, [k >> twos for k in integers]), exponent + twos)
 
 
 def low_rank_table(path: Sequence[FloatArray], shape: Shape) -> Table:

@@ -20,18 +20,14 @@ SCORE_BITS = 48
 class Prover:
     """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
 
-    def __init__(
-        self, model_data: bytes, tables: Sequence[Table] = (Table(), Table(), Table())
-    ) -> None:
+    def __init__(self, model_data: bytes, tables: Sequence[Table] = (Table(), Table(), Table())) -> None:
         self.model: ExactModel = parse_model(model_data)
         self.sha256 = model_hash(model_data)
         self.tables = tuple(tables)
         self.exponential_bits = self._exponential_bits()
         self.partitions: list[Cuts] = []
         self._table_meter = Meter()
-        self._enclosed = Tables(
-            self.model, self.tables, SCORE_BITS, self.exponential_bits, self._table_meter
-        )
+        self._enclosed = Tables(self.model, self.tables, SCORE_BITS, self.exponential_bits, self._table_meter)
         self.terms = Terms(self._enclosed, self.partitions, Meter())
 
     def _exponential_bits(self) -> int:
@@ -52,14 +48,11 @@ class Prover:
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
         tokens are all in bands."""
-        last, label_term, band_terms, _ = level_bounds(self.terms, group, check, classes)
-        worst = np.min([*band_terms, label_term], axis=0).tolist()
+        last, label_term, level_terms, _ = level_bounds(self.terms, group, check, classes)
+        worst = [min(terms) for terms in zip(label_term, *level_terms, strict=True)]
         others = self.model.positions - 1
         labels = 0 if group.first_query == group.label else 1
-        return [
-            a + labels * b + (others - labels) * c
-            for a, b, c in zip(last, label_term, worst, strict=True)
-        ]
+        return [a + labels * b + (others - labels) * c for a, b, c in zip(last, label_term, worst, strict=True)]
 
     def certificate(self, groups: Iterable[Group]) -> bytes:
         """The certificate file for `groups`, each with the largest count that the kernel will find."""

@@ -107,9 +107,7 @@ STRATEGIES: dict[str, Strategy] = {
             prove_exact,
         ),
         _whole("brute-force", "try every input against every output", prove_brute_force),
-        Strategy(
-            "auto", "the best bound of any strategy within a budget", prove_auto, budgeted=True
-        ),
+        Strategy("auto", "the best bound of any strategy within a budget", prove_auto, budgeted=True),
     )
 }
 

@@ -32,27 +32,20 @@ def summary(verdict: Verdict) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Check the files named in `arguments` and print the verdict; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m checker",
-        description="Check a certificate file against an exact model file.",
-        epilog="exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged)",
-    )
+    codes = "exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged)"
+    parser = argparse.ArgumentParser("python -m checker", description="Check a certificate.", epilog=codes)
     parser.add_argument("model", help="exact model file")
     parser.add_argument("certificate", help="certificate file")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
     options = parser.parse_args(arguments)
     try:
-        model, certificate = read(options.model), read(options.certificate)
+        verdict = check(read(options.model), read(options.certificate))
     except OSError as error:
-        print(f"declined: {error.filename}: {error.strerror}", file=sys.stderr)
-        return EXIT_CODES["declined"]
-    verdict = check(model, certificate)
+        verdict = Verdict("declined", f"{error.filename}: {error.strerror}")
     if options.json:
         print(json.dumps(asdict(verdict)))
-    elif verdict.verdict == "accepted":
-        print(summary(verdict))
-    if verdict.verdict != "accepted":
-        print(summary(verdict), file=sys.stderr)
+    if verdict.verdict != "accepted" or not options.json:
+        print(summary(verdict), file=sys.stdout if verdict.verdict == "accepted" else sys.stderr)
     return EXIT_CODES[verdict.verdict]
 
 

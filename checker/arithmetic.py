@@ -33,9 +33,7 @@ def root_down(number: int, shift: int, divisor: int) -> int:
     """floor(number * 2**shift / sqrt(divisor)), for divisor > 0."""
     numerator = number * number << max(0, 2 * shift)
     denominator = divisor << max(0, -2 * shift)
-    if number >= 0:
-        return isqrt(numerator // denominator)
-    return -1 - isqrt((numerator - 1) // denominator)
+    return isqrt(numerator // denominator) if number >= 0 else -1 - isqrt((numerator - 1) // denominator)
 
 
 def root_up(number: int, shift: int, divisor: int) -> int:
@@ -66,15 +64,16 @@ class Exponential:
         self.factors: list[tuple[int, int]] = []
         for squarings in range(start - argument_bits + max_argument.bit_length()):
             if squarings >= start - argument_bits:
-                self.factors.append(
-                    (shift_down(lower, bits - scale), shift_up(upper, bits - scale))
-                )
+                factor = (shift_down(lower, bits - scale), shift_up(upper, bits - scale))
+                if factor == (0, 1):  # and so are all that follow
+                    break
+                self.factors.append(factor)
             lower = shift_down(lower * lower, -scale)
             upper = shift_up(upper * upper, -scale)
 
     def lower(self, argument: int) -> int:
         """An integer k with k / 2**bits <= exp(-argument / 2**argument_bits)."""
-        result = 1 << self.bits
+        result = 0 if argument >> len(self.factors) else 1 << self.bits
         for i, (factor, _) in enumerate(self.factors):
             if argument >> i & 1:
                 result = result * factor >> self.bits
@@ -82,6 +81,8 @@ class Exponential:
 
     def upper(self, argument: int) -> int:
         """An integer k with exp(-argument / 2**argument_bits) <= k / 2**bits."""
+        if argument >> len(self.factors):
+            return 1
         result = 1 << self.bits
         for i, (_, factor) in enumerate(self.factors):
             if argument >> i & 1:
@@ -97,9 +98,7 @@ def bound(array: Array) -> int:
 def integer_array(numbers: Sequence[int], shape: tuple[int, ...]) -> Array:
     """`numbers` as an array of `shape`, of 64-bit integers if all are below ENTRY_LIMIT."""
     small = not numbers or max(max(numbers), -min(numbers)) < ENTRY_LIMIT
-    array = np.empty(len(numbers), dtype=np.int64 if small else object)
-    array[:] = numbers
-    return array.reshape(shape)
+    return np.array(numbers, dtype=np.int64 if small else object).reshape(shape)
 
 
 def product_down(weight: Array, gap: Array, bits: int) -> Array:
@@ -107,3 +106,8 @@ def product_down(weight: Array, gap: Array, bits: int) -> Array:
     if bound(weight) * bound(gap) >= PRODUCT_LIMIT:
         weight = weight.astype(object)
     return weight * gap >> bits
+
+
+def interval_product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
+    """A lower bound of weight * gap, for every weight from `lower` to `upper`."""
+    return np.minimum(product_down(lower, gap, bits), product_down(upper, gap, bits))

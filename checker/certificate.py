@@ -4,6 +4,7 @@ A certificate file is text of keywords and canonical decimal integers (`docs/for
 nothing in it is executed, and nothing in it is believed before a rule has established it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checker.errors import Declined
@@ -48,7 +49,6 @@ class Check:
     class with an output that no earlier check of the group covered. `bands` divides the tokens 0, 1,
     2, ... below the label into bands of neighbours: runs of (how many bands, tokens in each). `levels`,
     for the rule `levels` only, groups the bands in order: how many bands are in each level.
-    `step`, for the rule `convolution` only, makes 2**step units the step in which sums are counted.
     """
 
     rule: str
@@ -58,7 +58,6 @@ class Check:
     classes: tuple[int, ...] | None
     bands: tuple[tuple[int, int], ...]
     levels: tuple[int, ...] = ()
-    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class Group:
 class Certificate:
     """A claim about the model with a given hash, and its proof.
 
-    `tables` says how each of the tables QK, OV, EU is enclosed. `partitions` divide the outputs
-    into classes of neighbours: (0, 3, 8) has the classes 0-2 and 3-7.
+    `tables` says how each of the tables QK, OV, EU is enclosed. `partitions` divide the outputs into
+    classes of neighbours: (0, 3, 8) has the classes 0-2 and 3-7.
     """
 
     model_sha256: str
@@ -93,15 +92,8 @@ class Certificate:
     groups: tuple[Group, ...]
 
 
-def _format_check(check: Check) -> str:
-    words = [check.rule, check.bits, check.margin, check.partition]
-    words += ["rest"] if check.classes is None else [len(check.classes), *check.classes]
-    words += [len(check.bands), *(k for run in check.bands for k in run)]
-    if check.rule == "levels":
-        words += [len(check.levels), *check.levels]
-    if check.rule == "convolution":
-        words.append(check.step)
-    return " ".join(map(str, words))
+def _counted(numbers: Sequence[object]) -> str:
+    return " ".join(map(str, [len(numbers), *numbers]))
 
 
 def _format_table(name: str, table: Table) -> list[str]:
@@ -109,33 +101,36 @@ def _format_table(name: str, table: Table) -> list[str]:
         return [f"table {name} exact"]
     lines = [f"table {name} low_rank {len(table.factors)}"]
     for factor in table.factors:
-        rank = factor.hint[0].columns if factor.hint else 0
-        lines.append(f"factor matrices {factor.matrices} rank {rank}")
-        for tensor_name, tensor in zip("AH", factor.hint or (), strict=False):
-            lines += format_tensor(tensor_name, tensor)
-        for tensor_name, tensor in zip("sC", factor.norm or (), strict=False):
-            lines += format_tensor(tensor_name, tensor)
+        lines.append(f"factor matrices {factor.matrices} rank {factor.hint[0].columns if factor.hint else 0}")
+        tensors = zip("AHsC", (*(factor.hint or (None, None)), *(factor.norm or (None, None))), strict=True)
+        lines += [line for kind, tensor in tensors if tensor for line in format_tensor(kind, tensor)]
     return lines
+
+
+def _format_check(check: Check) -> str:
+    classes = "rest" if check.classes is None else _counted(check.classes)
+    bands = _counted([f"{count} {width}" for count, width in check.bands])
+    levels = f" {_counted(check.levels)}" if check.rule == "levels" else ""
+    return f"{check.rule} {check.bits} {check.margin} {check.partition} {classes} {bands}{levels}"
 
 
 def format_certificate(certificate: Certificate) -> str:
     """The canonical text of `certificate`."""
-    lines = [
-        "compact-proofs-certificate 1",
-        f"model {certificate.model_sha256}",
-        f"correct {certificate.correct}",
-        f"score_bits {certificate.score_bits}",
-        f"exponential_bits {certificate.exponential_bits}",
-    ]
+    lines = ["compact-proofs-certificate 1", f"model {certificate.model_sha256}"]
+    for name in ("correct", "score_bits", "exponential_bits"):
+        lines.append(f"{name} {getattr(certificate, name)}")
     for name, table in zip(TABLES, certificate.tables, strict=True):
         lines += _format_table(name, table)
-    lines.append(f"partitions {len(certificate.partitions)}")
-    lines += [" ".join(map(str, [len(p), *p])) for p in certificate.partitions]
+    lines += [f"partitions {len(certificate.partitions)}", *map(_counted, certificate.partitions)]
     lines.append(f"groups {len(certificate.groups)}")
     for group in certificate.groups:
         lines.append(f"{group} correct {group.correct} checks {len(group.checks)}")
-        lines += [_format_check(check) for check in group.checks]
+        lines += map(_format_check, group.checks)
     return "\n".join([*lines, "end", ""])
+
+
+def _ascending(numbers: Sequence[int]) -> bool:
+    return all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
 
 
 def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
@@ -145,16 +140,12 @@ def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
     if reader.keyword("exact", "low_rank") == "exact":
         return Table()
     factors: list[Factor] = []
-    count, start = reader.integer(2, len(sizes) - 1), 0
+    count, start = reader.integers(1, 2, len(sizes) - 1)[0], 0
     for i in range(count):
-        reader.keyword("factor")
-        reader.keyword("matrices")
         most = len(sizes) - 1 - start - (count - 1 - i)
-        matrices = reader.integer(most if i == count - 1 else 1, most)
+        matrices = reader.field("factor", "matrices", low=most if i == count - 1 else 1, high=most)
         rows, columns = sizes[start], sizes[start + matrices]
-        reader.keyword("rank")
-        rank = reader.integer(0, min(rows, columns))
-        hint = norm = None
+        rank, hint, norm = reader.field("rank", low=0, high=min(rows, columns)), None, None
         if rank:
             hint = (parse_tensor(reader, "A", rows, rank), parse_tensor(reader, "H", rank, columns))
         if 0 < i < count - 1:
@@ -166,82 +157,58 @@ def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
     return Table(tuple(factors))
 
 
-def _parse_check(reader: Reader, partitions: tuple[tuple[int, ...], ...]) -> Check:
-    rule = reader.keyword("levels", "enumerate", "convolution")
-    bits = reader.integer(1, MAX_BITS)
-    margin = reader.integer(1)
-    partition = reader.integer(0, len(partitions) - 1)
-    classes = None
+def _parse_check(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Check:
+    rule = reader.keyword("levels", "enumerate")
+    bits, margin = reader.integers(1, 1, MAX_BITS)[0], reader.integers(1, 1)[0]
+    partition = reader.integers(1, 0, len(partitions) - 1)[0]
+    classes: tuple[int, ...] | None = None
+    levels: tuple[int, ...] = ()
     if reader.peek() == "rest":
-        reader.word()
+        reader.keyword("rest")
     else:
         last_class = len(partitions[partition]) - 2
-        classes = tuple(reader.integers(reader.integer(1, last_class + 1), 0, last_class))
-        if any(a >= b for a, b in zip(classes, classes[1:], strict=False)):
+        classes = tuple(reader.integers(reader.integers(1, 1, last_class + 1)[0], 0, last_class))
+        if not _ascending(classes):
             raise reader.fail("ascending classes before here")
-    numbers = reader.integers(2 * reader.integer(0), 1)
+    numbers = reader.integers(2 * reader.integers(1, 0)[0], 1)
     bands = tuple(zip(numbers[::2], numbers[1::2], strict=True))
     if any(a == b for (_, a), (_, b) in zip(bands, bands[1:], strict=False)):
         raise reader.fail("neighbouring runs of bands of different widths before here")
-    levels: tuple[int, ...] = ()
     if rule == "levels":
-        levels = tuple(reader.integers(reader.integer(0), 1))
+        levels = tuple(reader.integers(reader.integers(1, 0)[0], 1))
         if sum(levels) != sum(count for count, _ in bands):
             raise reader.fail("levels that hold every band once before here")
-    step = reader.integer(0, MAX_BITS) if rule == "convolution" else 0
-    return Check(rule, bits, margin, partition, classes, bands, levels, step)
+    return Check(rule, bits, margin, partition, classes, bands, levels)
+
+
+def _parse_group(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Group:
+    label = reader.field("group", "label", low=0)
+    first_query, last_query = reader.field("queries", low=0), reader.integers(1, 0)[0]
+    correct, checks = reader.field("correct", low=0), reader.field("checks", low=1, high=MAX_CHECKS)
+    steps = tuple(_parse_check(reader, partitions) for _ in range(checks))
+    return Group(label, first_query, last_query, correct, steps)
 
 
 def parse_certificate(data: bytes, model: ExactModel) -> Certificate:
     """The certificate that `data` denotes, for a model of the sizes of `model`. Raises `Declined`."""
-    outputs = model.outputs
     reader = Reader(data, "certificate")
-    reader.keyword("compact-proofs-certificate")
-    reader.keyword("1")
-    reader.keyword("model")
+    for keyword in ("compact-proofs-certificate", "1", "model"):
+        reader.keyword(keyword)
     model_sha256 = reader.word()
     if len(model_sha256) != 64 or not set(model_sha256) <= set("0123456789abcdef"):
         raise Declined("certificate: the model's SHA-256 is not 64 lower-case hexadecimal digits")
-    reader.keyword("correct")
-    correct = reader.integer(0)
-    reader.keyword("score_bits")
-    score_bits = reader.integer(1, MAX_BITS)
-    reader.keyword("exponential_bits")
-    exponential_bits = reader.integer(score_bits, MAX_EXPONENTIAL_BITS)
-    tables = []
-    for name in TABLES:
-        tables.append(_parse_table(reader, name, model.path_sizes(name)))
-    reader.keyword("partitions")
-    partitions = []
-    for _ in range(reader.integer(0, MAX_PARTITIONS)):
-        cuts = tuple(reader.integers(reader.integer(2, outputs + 1), 0, outputs))
-        if cuts[0] != 0 or cuts[-1] != outputs or any(
-            a >= b for a, b in zip(cuts, cuts[1:], strict=False)
-        ):
-            raise reader.fail(f"ascending cuts from 0 to {outputs} before here")
-        partitions.append(cuts)
-    fixed_partitions = tuple(partitions)
-    reader.keyword("groups")
-    groups = []
-    for _ in range(reader.integer(0)):
-        numbers = []
-        for name, count in (("group", 0), ("label", 1), ("queries", 2), ("correct", 1)):
-            reader.keyword(name)
-            numbers += reader.integers(count, 0)
-        reader.keyword("checks")
-        checks = [
-            _parse_check(reader, fixed_partitions) for _ in range(reader.integer(1, MAX_CHECKS))
-        ]
-        groups.append(Group(*numbers, tuple(checks)))
+    correct = reader.field("correct", low=0)
+    score_bits = reader.field("score_bits", low=1, high=MAX_BITS)
+    exponential_bits = reader.field("exponential_bits", low=score_bits, high=MAX_EXPONENTIAL_BITS)
+    tables = tuple(_parse_table(reader, name, model.path_sizes(name)) for name in TABLES)
+    partitions: list[tuple[int, ...]] = []
+    for _ in range(reader.field("partitions", low=0, high=MAX_PARTITIONS)):
+        count = reader.integers(1, 2, model.outputs + 1)[0]
+        partitions.append(tuple(reader.integers(count, 0, model.outputs)))
+        if partitions[-1][0] != 0 or partitions[-1][-1] != model.outputs or not _ascending(partitions[-1]):
+            raise reader.fail(f"ascending cuts from 0 to {model.outputs} before here")
+    groups = tuple(_parse_group(reader, partitions) for _ in range(reader.field("groups", low=0)))
     reader.end()
-    certificate = Certificate(
-        model_sha256,
-        correct,
-        score_bits,
-        exponential_bits,
-        tuple(tables),
-        fixed_partitions,
-        tuple(groups),
-    )
+    certificate = Certificate(model_sha256, correct, score_bits, exponential_bits, tables, tuple(partitions), groups)
     require_canonical(data, format_certificate(certificate), "certificate")
     return certificate

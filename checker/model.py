@@ -12,11 +12,13 @@ from flint import fmpz_mat
 from checker.errors import Declined
 from checker.text import Reader, require_canonical
 
-MAX_VOCABULARY = 4096
+MAX_VOCABULARY = 1024
 MAX_POSITIONS = 256
 MAX_WIDTH = 1024
 MAX_EXPONENT = 2200
 TENSORS = ("W_E", "W_pos", "W_Q", "W_K", "W_V", "W_O", "W_U")
+# What the file states of the architecture before its sizes, and the only value supported of each.
+FEATURES = {"architecture": "attention-only", "layers": "1", "heads": "1", "biases": "0"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Dyadic:
     @property
     def columns(self) -> int:
         return int(self.integers.ncols())
+
+    @property
+    def bits(self) -> int:
+        """The bits of the largest entry of `integers`."""
+        return max((int(k).bit_length() for k in self.integers.entries()), default=0)
 
 
 @dataclass(frozen=True)
@@ -58,16 +65,13 @@ class ExactModel:
 
     def path_sizes(self, table: str) -> tuple[int, ...]:
         """Rows and columns along the path of matrices whose product is the table QK, OV or EU."""
-        v, d, h = self.vocabulary, self.width, self.head_width
-        return {"QK": (v, d, h, d, v), "OV": (v, d, h, d, self.outputs), "EU": (v, d, self.outputs)}[
-            table
-        ]
+        v, d, h, o = self.vocabulary, self.width, self.head_width, self.outputs
+        return {"QK": (v, d, h, d, v), "OV": (v, d, h, d, o), "EU": (v, d, o)}[table]
 
     def shape(self, name: str) -> tuple[int, int]:
         """The shape of the tensor `name`."""
         v, o, n, d, h = self.vocabulary, self.outputs, self.positions, self.width, self.head_width
-        shapes = ((v, d), (n, d), (d, h), (d, h), (d, h), (h, d), (d, o))
-        return shapes[TENSORS.index(name)]
+        return dict(zip(TENSORS, ((v, d), (n, d), (d, h), (d, h), (d, h), (h, d), (d, o)), strict=True))[name]
 
 
 def format_tensor(name: str, tensor: Dyadic) -> list[str]:
@@ -78,9 +82,7 @@ def format_tensor(name: str, tensor: Dyadic) -> list[str]:
 
 def parse_tensor(reader: Reader, name: str, rows: int, columns: int) -> Dyadic:
     """A tensor of the expected name and shape. Its exponent must be the largest possible one."""
-    for expected in ("tensor", name, str(rows), str(columns)):
-        reader.keyword(expected)
-    exponent = reader.integer(-MAX_EXPONENT, MAX_EXPONENT)
+    exponent = reader.field("tensor", name, str(rows), str(columns), low=-MAX_EXPONENT, high=MAX_EXPONENT)
     entries = reader.integers(rows * columns)
     if exponent != 0 if not any(entries) else all(k % 2 == 0 for k in entries):
         raise Declined(f"{reader.kind}: tensor {name}: the exponent {exponent} is not canonical")
@@ -89,19 +91,9 @@ def parse_tensor(reader: Reader, name: str, rows: int, columns: int) -> Dyadic:
 
 def format_model(model: ExactModel) -> str:
     """The canonical text of `model`; its weights must already have canonical exponents."""
-    lines = [
-        "compact-proofs-model 1",
-        "architecture attention-only",
-        "layers 1",
-        "heads 1",
-        "biases 0",
-        f"positions {model.positions}",
-        f"vocabulary {model.vocabulary}",
-        f"outputs {model.outputs}",
-        f"width {model.width}",
-        f"head_width {model.head_width}",
-        f"task {model.task}",
-    ]
+    lines = ["compact-proofs-model 1", *(f"{name} {value}" for name, value in FEATURES.items())]
+    for size in ("positions", "vocabulary", "outputs", "width", "head_width", "task"):
+        lines.append(f"{size} {getattr(model, size)}")
     for name in TENSORS:
         lines += format_tensor(name, model.weights[name])
     return "\n".join([*lines, "end", ""])
@@ -112,27 +104,16 @@ def parse_model(data: bytes) -> ExactModel:
     reader = Reader(data, "model")
     reader.keyword("compact-proofs-model")
     reader.keyword("1")
-    for feature, supported in (
-        ("architecture", "attention-only"),
-        ("layers", "1"),
-        ("heads", "1"),
-        ("biases", "0"),
-    ):
+    for feature, supported in FEATURES.items():
         reader.keyword(feature)
         if reader.peek() != supported:
-            raise Declined(f"model: unsupported {feature} {reader.peek()[:40]!r}, supported: {supported}")
-        reader.word()
-    sizes = []
-    for name, low, high in (
-        ("positions", 2, MAX_POSITIONS),
-        ("vocabulary", 1, MAX_VOCABULARY),
-        ("outputs", 1, MAX_VOCABULARY),
-        ("width", 1, MAX_WIDTH),
-        ("head_width", 1, MAX_WIDTH),
-    ):
-        reader.keyword(name)
-        sizes.append(reader.integer(low, high))
-    positions, vocabulary, outputs, width, head_width = sizes
+            raise Declined(f"model: unsupported {feature} {reader.peek()!r}, supported: {supported}")
+        reader.keyword(supported)
+    positions = reader.field("positions", low=2, high=MAX_POSITIONS)
+    vocabulary = reader.field("vocabulary", low=1, high=MAX_VOCABULARY)
+    outputs = reader.field("outputs", low=1, high=MAX_VOCABULARY)
+    width = reader.field("width", low=1, high=MAX_WIDTH)
+    head_width = reader.field("head_width", low=1, high=MAX_WIDTH)
     reader.keyword("task")
     task = reader.keyword("max")
     if outputs < vocabulary:

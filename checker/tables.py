@@ -16,22 +16,17 @@ from functools import cached_property
 
 from flint import fmpz_mat
 
-from checker.arithmetic import (
-    Array,
-    Exponential,
-    integer_array,
-    norm_up,
-    root_down,
-    root_up,
-    shift_down,
-    shift_up,
-)
+from checker.arithmetic import Array, Exponential, integer_array, norm_up, root_down, root_up, shift_down, shift_up
 from checker.certificate import TABLES, Table
-from checker.errors import Rejected
+from checker.errors import Declined, Rejected
 from checker.meter import Meter
 from checker.model import Dyadic, ExactModel
 
 NORM_BITS = 48
+MAX_TABLE_BITS = 2**31
+MAX_PRECISIONS = 8
+
+Rows = list[list[int]]
 
 
 @dataclass(frozen=True)
@@ -42,35 +37,15 @@ class Enclosure:
     upper: Dyadic
 
 
-@dataclass(frozen=True)
-class FixedTables:
-    """OV [token, output], EU [query, output] and OV of the positions [position, output], each a pair of
-    arrays (lower, upper) of fixed-point integers."""
-
-    ov: tuple[Array, Array]
-    eu: tuple[Array, Array]
-    positions: tuple[Array, Array]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Enclosures (lower, upper) of the attention weights exp(score), up to one positive factor a query,
-    in fixed point: `tokens[..][q][t]` for the token's part, `positions[..][q][j]` for the position's
-    part. The weight of token t at position j is the product of both."""
-
-    tokens: tuple[list[list[int]], list[list[int]]]
-    positions: tuple[list[list[int]], list[list[int]]]
-
-
 class Matrices:
-    """Exact matrix arithmetic, metered under one rule's name."""
+    """Exact matrix arithmetic, metered under one rule's name. Declines matrices of too many bits."""
 
     def __init__(self, rule: str, meter: Meter) -> None:
-        self.rule = rule
-        self.meter = meter
+        self.rule, self.meter = rule, meter
 
-    def count(self, operations: int) -> None:
-        self.meter.add(self.rule, operations, operations)
+    def require_room(self, entries: int, bits: int) -> None:
+        if entries * bits > MAX_TABLE_BITS:
+            raise Declined(f"{self.rule}: a matrix of {entries * bits} bits, limit {MAX_TABLE_BITS}")
 
     def product(self, *matrices: Dyadic) -> Dyadic:
         """The product, multiplied in the order of the fewest operations."""
@@ -78,39 +53,37 @@ class Matrices:
 
         def best(first: int, end: int) -> tuple[int, int]:
             """The operations of the product of matrices first .. end-1, and where it is split last."""
-            if end - first == 1:
-                return 0, first
-            return min(
-                (
-                    best(first, k)[0]
-                    + best(k, end)[0]
-                    + sizes[first] * sizes[end] * (2 * sizes[k] - 1),
-                    k,
-                )
-                for k in range(first + 1, end)
-            )
+            splits = range(first + 1, end)
+            each = [sizes[first] * sizes[end] * (2 * sizes[k] - 1) for k in splits]
+            rest = [best(first, k)[0] + best(k, end)[0] for k in splits]
+            return min(zip(map(sum, zip(each, rest, strict=True)), splits, strict=True), default=(0, 0))
 
         operations, split = best(0, len(matrices))
-        self.count(operations)
+        self.meter.add(self.rule, operations)
         if len(matrices) == 1:
             return matrices[0]
         unmetered = Matrices(self.rule, Meter())
         left, right = unmetered.product(*matrices[:split]), unmetered.product(*matrices[split:])
+        self.require_room(left.rows * right.columns, left.bits + right.bits)
         return Dyadic(left.integers * right.integers, left.exponent + right.exponent)
 
     def sum(self, left: Dyadic, right: Dyadic, sign: int = 1) -> Dyadic:
         """left + sign * right."""
-        self.count(left.rows * left.columns)
-        exponent = min(left.exponent, right.exponent)
-        return Dyadic(
-            left.integers * (1 << left.exponent - exponent)
-            + right.integers * (sign << right.exponent - exponent),
-            exponent,
-        )
+        entries, exponent = left.rows * left.columns, min(left.exponent, right.exponent)
+        self.meter.add(self.rule, entries)
+        shifts = left.exponent - exponent, right.exponent - exponent
+        self.require_room(entries, left.bits + right.bits + sum(shifts))
+        integers = left.integers * (1 << shifts[0]) + right.integers * (sign << shifts[1])
+        return Dyadic(integers, exponent)
+
+    def norms(self, matrix: Dyadic) -> list[int]:
+        """Upper bounds of the Euclidean norms of the rows, in fixed point of NORM_BITS bits."""
+        self.meter.add(self.rule, matrix.rows * 2 * matrix.columns)
+        squares = [sum(int(k) ** 2 for k in row) for row in matrix.integers.table()]
+        return [norm_up(square, matrix.exponent + NORM_BITS) for square in squares]
 
 
 def transpose(matrix: Dyadic) -> Dyadic:
-    """The transpose."""
     return Dyadic(matrix.integers.transpose(), matrix.exponent)
 
 
@@ -138,70 +111,50 @@ def check_low_rank(name: str, path: Sequence[Dyadic], table: Table, meter: Meter
     Conclusion: the sum, plus or minus that bound. Failure: a norm that is not confirmed.
     Operations: those of the products, norms and bounds named here.
     """
-    matrices = Matrices("low_rank", meter)
-    groups, start = [], 0
+    matrices, start = Matrices("low_rank", meter), 0
+    wholes: list[Dyadic] = []
     for factor in table.factors:
-        groups.append(matrices.product(*path[start : start + factor.matrices]))
+        wholes.append(matrices.product(*path[start : start + factor.matrices]))
         start += factor.matrices
     remainders: list[Dyadic] = []
-    value = Dyadic(fmpz_mat(path[0].rows, path[-1].columns), 0)
-    for i, (factor, whole) in enumerate(zip(table.factors, groups, strict=True)):
-        remainder = whole
+    value, scale = Dyadic(fmpz_mat(path[0].rows, path[-1].columns), 0), Dyadic(fmpz_mat([[1]]), 0)
+    for i, (factor, remainder) in enumerate(zip(table.factors, wholes, strict=True)):
         if factor.hint is not None:
             left, right = factor.hint
-            remainder = matrices.sum(whole, matrices.product(left, right), -1)
+            remainder = matrices.sum(remainder, matrices.product(left, right), -1)
             for earlier in reversed(remainders):
                 left = matrices.product(earlier, left)
-            value = matrices.sum(value, matrices.product(left, matrices.product(right, *groups[i + 1 :])))
+            value = matrices.sum(value, matrices.product(left, matrices.product(right, *wholes[i + 1 :])))
         remainders.append(remainder)
         if factor.norm is not None:
-            check_norm(f"table {name} factor {i + 1}", remainder, factor.norm, matrices)
-    rows = _norms(remainders[0], matrices)
-    columns = _norms(transpose(remainders[-1]), matrices)
-    scale, exponent = 1, -2 * NORM_BITS
-    for factor in table.factors:
-        if factor.norm is not None:
-            bound = factor.norm[0]
-            scale, exponent = scale * int(bound.integers[0, 0]), exponent + bound.exponent
-    # The bound, and its sum and difference with the value, are relaxations of the proof itself.
-    matrices.count(len(rows) * len(table.factors) + 3 * len(rows) * len(columns))
-    radius = Dyadic(
-        fmpz_mat(len(rows), 1, [k * scale for k in rows]) * fmpz_mat(1, len(columns), columns), exponent
-    )
+            check_norm(f"table {name} factor {i + 1}", remainder, *factor.norm, matrices)
+            scale = matrices.product(scale, factor.norm[0])
+    rows, columns = matrices.norms(remainders[0]), matrices.norms(transpose(remainders[-1]))
+    # The bound, and its difference and sum with the value, are relaxations of the proof itself.
+    meter.add("low_rank", len(rows) * (1 + 3 * len(columns)))
     unmetered = Matrices("low_rank", Meter())
+    radius = unmetered.product(
+        Dyadic(fmpz_mat(len(rows), 1, rows), -NORM_BITS), scale, Dyadic(fmpz_mat(1, len(columns), columns), -NORM_BITS)
+    )
     return Enclosure(unmetered.sum(value, radius, -1), unmetered.sum(value, radius))
 
 
-def _norms(matrix: Dyadic, matrices: Matrices) -> list[int]:
-    """Upper bounds of the Euclidean norms of the rows, in fixed point of NORM_BITS bits."""
-    matrices.count(matrix.rows * 2 * matrix.columns)
-    return [
-        norm_up(sum(int(k) ** 2 for k in row), matrix.exponent + NORM_BITS)
-        for row in matrix.integers.table()
-    ]
-
-
-def check_norm(
-    place: str, matrix: Dyadic, norm: tuple[Dyadic, Dyadic], matrices: Matrices
-) -> None:
-    """The operator norm of `matrix` R is at most the claimed s.
+def check_norm(place: str, matrix: Dyadic, bound: Dyadic, root: Dyadic, matrices: Matrices) -> None:
+    """The operator norm of `matrix` R is at most the claimed s, the entry of `bound`.
 
     With the hint C, G = s**2 I - R R^T - C C^T is diagonally dominant, hence positive semidefinite
-    (Gershgorin), so that |y R|**2 = y R R^T y^T <= s**2 |y|**2 for every row y.
+    (Gershgorin), so that |y R|**2 = y R R^T y^T <= s**2 |y|**2 for every row y. Raises `Rejected`.
     """
-    bound, root = norm
-    size = matrix.rows
-    identity = Dyadic(fmpz_mat([[int(i == j) for j in range(size)] for i in range(size)]), 0)
-    square = Dyadic(identity.integers * int(bound.integers[0, 0]) ** 2, 2 * bound.exponent)
-    unmetered = Matrices(matrices.rule, Meter())
-    gram = unmetered.product(matrix, transpose(matrix))
-    gram = unmetered.sum(gram, unmetered.product(root, transpose(root)))
-    gap = unmetered.sum(square, gram, -1).integers.table()
-    # Both products are symmetric: half of their entries, and of the sums, need to be formed.
+    size, unmetered = matrix.rows, Matrices(matrices.rule, Meter())
+    # R R^T and C C^T are symmetric: half of their entries, and of the sums, need to be formed.
     half = size * (size + 1) // 2
-    matrices.count(half * (2 * matrix.columns - 1 + 2 * root.columns - 1 + 2) + size * size)
-    for i, row in enumerate(gap):
-        if int(row[i]) < sum(abs(int(k)) for j, k in enumerate(row) if j != i):
+    matrices.meter.add(matrices.rule, half * 2 * (matrix.columns + root.columns) + size * size)
+    square = int(bound.integers[0, 0]) ** 2
+    scaled = Dyadic(fmpz_mat([[square * (i == j) for j in range(size)] for i in range(size)]), 2 * bound.exponent)
+    for factor in (matrix, root):
+        scaled = unmetered.sum(scaled, unmetered.product(factor, transpose(factor)), -1)
+    for i, row in enumerate(scaled.integers.table()):
+        if 2 * int(row[i]) < sum(abs(int(k)) for k in row):
             raise Rejected(
                 f"{place}: low_rank: expected a norm that its hint confirms, found row {i} of "
                 "s**2 I - R R^T - C C^T not diagonally dominant"
@@ -209,95 +162,71 @@ def check_norm(
 
 
 class Tables:
-    """The enclosed tables of one model, rounded outward to fixed point on demand."""
+    """The enclosed tables of one model, rounded outward to fixed point on demand.
+
+    `enclosures` holds QK, OV, EU, and QK positions [query, position], OV positions [position, output].
+    """
 
     def __init__(
-        self,
-        model: ExactModel,
-        tables: Sequence[Table],
-        score_bits: int,
-        exponential_bits: int,
-        meter: Meter,
+        self, model: ExactModel, tables: Sequence[Table], score_bits: int, exponential_bits: int, meter: Meter
     ) -> None:
-        self.score_bits = score_bits
-        self.exponential_bits = exponential_bits
-        self.model = model
-        self.meter = meter
-        self._fixed: dict[int, FixedTables] = {}
-        weights = model.weights
-        last = weights["W_pos"].integers.table()[-1]
-        position = Dyadic(fmpz_mat([last] * model.vocabulary), weights["W_pos"].exponent)
-        queries = Matrices("embedding", meter).sum(weights["W_E"], position)
-        keys = transpose(weights["W_K"])
-        paths = {
-            "QK": (queries, weights["W_Q"], keys, transpose(weights["W_E"])),
-            "OV": (weights["W_E"], weights["W_V"], weights["W_O"], weights["W_U"]),
-            "EU": (queries, weights["W_U"]),
-        }
+        self.model, self.meter = model, meter
+        self.score_bits, self.exponential_bits = score_bits, exponential_bits
+        self._fixed: dict[int, dict[str, tuple[Array, Array]]] = {}
+        w = model.weights
+        last = fmpz_mat([w["W_pos"].integers.table()[-1]] * model.vocabulary)
+        queries = Matrices("embedding", meter).sum(w["W_E"], Dyadic(last, w["W_pos"].exponent))
+        qk = (queries, w["W_Q"], transpose(w["W_K"]))
+        ov = (w["W_V"], w["W_O"], w["W_U"])
+        paths = {"QK": (*qk, transpose(w["W_E"])), "OV": (w["W_E"], *ov), "EU": (queries, w["W_U"])}
         self.enclosures = {
-            name: check_low_rank(name, paths[name], table, meter)
-            if table.factors
-            else check_exact(paths[name], meter)
+            name: check_low_rank(name, paths[name], table, meter) if table.factors else check_exact(paths[name], meter)
             for name, table in zip(TABLES, tables, strict=True)
         }
-        exact = Matrices("exact", meter)
-        keys = exact.product(weights["W_pos"], weights["W_K"], transpose(weights["W_Q"]))
-        product = exact.product(queries, transpose(keys))
-        self.enclosures["QK positions"] = Enclosure(product, product)
-        product = exact.product(weights["W_pos"], *paths["OV"][1:])
-        self.enclosures["OV positions"] = Enclosure(product, product)
+        self.enclosures["QK positions"] = check_exact((*qk, transpose(w["W_pos"])), meter)
+        self.enclosures["OV positions"] = check_exact((w["W_pos"], *ov), meter)
 
     def _rounded(self, name: str, bits: int) -> tuple[Array, Array]:
+        """The table `name` in fixed point of `bits` bits, its lower and its upper bounds."""
         lower, upper = self.enclosures[name].lower, self.enclosures[name].upper
         shape = (lower.rows, lower.columns)
         self.meter.add("round", 0, 2 * lower.rows * lower.columns)
-        return (
-            integer_array(
-                [shift_down(int(k), lower.exponent + bits) for k in lower.integers.entries()], shape
-            ),
-            integer_array(
-                [shift_up(int(k), upper.exponent + bits) for k in upper.integers.entries()], shape
-            ),
-        )
+        low = [shift_down(int(k), lower.exponent + bits) for k in lower.integers.entries()]
+        high = [shift_up(int(k), upper.exponent + bits) for k in upper.integers.entries()]
+        return integer_array(low, shape), integer_array(high, shape)
 
-    def fixed(self, bits: int) -> FixedTables:
-        """The tables that enter linearly, rounded outward to `bits` fractional bits."""
+    def fixed(self, bits: int) -> dict[str, tuple[Array, Array]]:
+        """The tables EU, OV and OV positions, each a pair of arrays (lower, upper) of `bits` bits."""
         if bits not in self._fixed:
-            self._fixed[bits] = FixedTables(
-                self._rounded("OV", bits),
-                self._rounded("EU", bits),
-                self._rounded("OV positions", bits),
-            )
+            if len(self._fixed) >= MAX_PRECISIONS:
+                raise Declined(f"round: more precisions than max_precisions = {MAX_PRECISIONS}")
+            self._fixed[bits] = {name: self._rounded(name, bits) for name in ("EU", "OV", "OV positions")}
         return self._fixed[bits]
 
-    def _exponentials(self, name: str) -> tuple[list[list[int]], list[list[int]]]:
-        """Enclosures of exp(score - largest upper score of the row)."""
-        enclosure = self.enclosures[name]
-        rows, columns = enclosure.lower.rows, enclosure.lower.columns
-        bits, head_width = self.score_bits, self.model.head_width
-        self.meter.add("scores", 0, 2 * rows * columns)
-        lower = [
-            root_down(int(k), enclosure.lower.exponent + bits, head_width)
-            for k in enclosure.lower.integers.entries()
-        ]
-        upper = [
-            root_up(int(k), enclosure.upper.exponent + bits, head_width)
-            for k in enclosure.upper.integers.entries()
-        ]
-        tops = [max(upper[i * columns : (i + 1) * columns]) for i in range(rows)]
-        below_lower = [tops[i // columns] - k for i, k in enumerate(lower)]
-        below_upper = [tops[i // columns] - k for i, k in enumerate(upper)]
-        exponential = Exponential(bits, self.exponential_bits, max(below_lower))
-        count = rows * columns * (1 if enclosure.lower is enclosure.upper else 2)
-        self.meter.add("exponential", count, 2 * rows * columns * len(exponential.factors))
-        low = [exponential.lower(k) for k in below_lower]
-        high = [exponential.upper(k) for k in below_upper]
-        starts = range(0, rows * columns, columns)
-        return [low[i : i + columns] for i in starts], [high[i : i + columns] for i in starts]
+    def _exponentials(self, name: str) -> tuple[Rows, Rows]:
+        """Enclosures of exp(score - largest upper score of the row), the lower and the upper bounds."""
+        low, high = self.enclosures[name].lower, self.enclosures[name].upper
+        rows, columns, bits, head_width = low.rows, low.columns, self.score_bits, self.model.head_width
+        lower = [[root_down(int(k), low.exponent + bits, head_width) for k in row] for row in low.integers.table()]
+        upper = [[root_up(int(k), high.exponent + bits, head_width) for k in row] for row in high.integers.table()]
+        tops = [max(row) for row in upper]
+        most = max(top - min(row) for top, row in zip(tops, lower, strict=True))
+        exponential = Exponential(bits, self.exponential_bits, most)
+        self.meter.add(
+            "exponential",
+            rows * columns * (1 if low is high else 2),
+            2 * rows * columns * (len(exponential.factors) + 2),
+        )
+        return (
+            [[exponential.lower(top - k) for k in row] for top, row in zip(tops, lower, strict=True)],
+            [[exponential.upper(top - k) for k in row] for top, row in zip(tops, upper, strict=True)],
+        )
 
     @cached_property
-    def weights(self) -> Weights:
-        """The attention weights up to one positive factor per query."""
+    def weights(self) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+        """Enclosures (lower, upper) of the attention weights exp(score), up to one positive factor a query:
+        first the token's part [query][token], then the position's part [query][position]. The weight of a
+        token at a position is the product of both."""
         # In real arithmetic W_Q is divided by sqrt(head_width) once, before any product.
         self.meter.add("scores", self.model.width * self.model.head_width, 0)
-        return Weights(self._exponentials("QK"), self._exponentials("QK positions"))
+        return self._exponentials("QK"), self._exponentials("QK positions")

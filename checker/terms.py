@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array, integer_array, product_down
+from checker.arithmetic import Array, integer_array
 from checker.errors import Rejected
 from checker.meter import Meter
 from checker.tables import Tables
+
+MAX_GAPS_KEPT = 16
 
 Cuts = tuple[int, ...]
 
@@ -43,20 +45,12 @@ def class_gaps(table: tuple[Array, Array], rows: int, label: int, cuts: Cuts) ->
     return lower[:, [label]] - np.maximum.reduceat(upper, cuts[:-1], axis=1)
 
 
-def interval_product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
-    """A lower bound of weight * gap, for every weight from `lower` to `upper`."""
-    return np.minimum(product_down(lower, gap, bits), product_down(upper, gap, bits))
-
-
 class Terms:
     """Bounds of terms for any group, from the tables of one model; shared results are metered once."""
 
     def __init__(self, tables: Tables, partitions: Sequence[Cuts], meter: Meter) -> None:
-        self.tables = tables
-        self.partitions = partitions
-        self.meter = meter
-        self._label = -1
-        self._gaps: dict[tuple[int, int], Gaps] = {}
+        self.tables, self.partitions, self.meter = tables, partitions, meter
+        self._gaps: dict[tuple[int, int, int], Gaps] = {}
         self._known: set[tuple[object, ...]] = set()
 
     def first_time(self, *result: object) -> bool:
@@ -67,71 +61,58 @@ class Terms:
 
     def gaps(self, label: int, bits: int, partition: int, classes: list[int]) -> Gaps:
         """The gaps of one label, metered for the `classes` that are used."""
-        if label != self._label:
-            self._gaps.clear()
-            self._label = label
-        cuts = self.partitions[partition]
-        vocabulary, positions = self.tables.model.vocabulary, self.tables.model.positions
-        if (bits, partition) not in self._gaps:
-            fixed = self.tables.fixed(bits)
-            self._gaps[bits, partition] = Gaps(
-                class_gaps(fixed.eu, label + 1, label, cuts),
-                class_gaps(fixed.ov, label + 1, label, cuts),
-                class_gaps(fixed.positions, positions, label, cuts),
-            )
+        cuts, key = self.partitions[partition], (label, bits, partition)
+        tokens, positions = label + 1, self.tables.model.positions
+        if key not in self._gaps:
+            if len(self._gaps) >= MAX_GAPS_KEPT:
+                self._gaps.clear()
+            rows, fixed = {"EU": tokens, "OV": tokens, "OV positions": positions}, self.tables.fixed(bits)
+            self._gaps[key] = Gaps(*(class_gaps(fixed[name], rows[name], label, cuts) for name in rows))
         for c in classes:
-            width = cuts[c + 1] - cuts[c]
+            width, entries = cuts[c + 1] - cuts[c], 2 * self.tables.model.vocabulary + positions
             if self.first_time("class", cuts[c], width):
                 # The largest entry of the class in each row, and the second for when the label is it.
-                rows = 2 * vocabulary + positions
-                self.meter.add("gaps", rows * max(0, 2 * width - 3), rows * width)
+                self.meter.add("gaps", entries * max(0, 2 * width - 3), entries * width)
             if self.first_time("gaps", cuts[c], width, label):
                 # V and P at the label minus at the class; the least P of positions 1 .. n-1, and its
                 # sum with V; the running minima of the sum over the tokens below the label.
-                count = (label + 1) + positions + (positions - 2) + (label + 1) + label
-                self.meter.add("gaps", count, count)
-        return self._gaps[bits, partition]
+                self.meter.add("gaps", tokens + positions + (positions - 2) + tokens + label)
+        return self._gaps[key]
 
-    def label_weight(self, query: int, bits: int) -> tuple[int, int]:
-        """Bounds of the label's weight that hold at all positions 1 .. n-1."""
+    def label_weight(self, query: int, bits: int) -> int:
+        """A lower bound of the label's weight at all positions 1 .. n-1; one is an upper bound."""
         if self.first_time("weights", query):
             # The largest and least position factor and their quotient; that of the last position; the
             # running maxima of the tokens' weights.
-            count = 2 * (self.tables.model.positions - 2) + 2 + self.tables.model.vocabulary - 1
-            self.meter.add("weights", count, 2 * count)
-        low, high = (side[query][:-1] for side in self.tables.weights.positions)
-        return (min(low) << bits) // max(high), 1 << bits
+            model = self.tables.model
+            self.meter.add("weights", 2 * (model.positions - 2) + 2 + model.vocabulary - 1)
+        low, high = (side[query][:-1] for side in self.tables.weights[1])
+        return (min(low) << bits) // max(high)
 
     def token_weights(
         self, query: int, label: int, tokens: Sequence[int], position: int, bits: int
     ) -> tuple[Array, Array]:
-        """Lower and upper bounds of the weights of `tokens` at `position`."""
+        """Lower and upper bounds of the weights of `tokens` at `position`, as columns."""
         self.meter.add("weights", 2 * len(tokens), 4 * len(tokens))
         least, most = self._label_factor(query, label)
-        position_low, position_high = (side[query] for side in self.tables.weights.positions)
-        token_low, token_high = (side[query] for side in self.tables.weights.tokens)
-        least *= max(position_low[:-1])
-        most *= max(position_high[:-1])
-        low, high = position_low[position], position_high[position]
-        shape = (len(tokens),)
-        return (
-            integer_array([(token_low[t] * low << bits) // most for t in tokens], shape),
-            integer_array([-(-(token_high[t] * high << bits) // least) for t in tokens], shape),
-        )
+        (token_low, token_high), (low, high) = ((side[0][query], side[1][query]) for side in self.tables.weights)
+        most *= max(high[:-1])
+        least *= max(low[:-1])
+        lower = [(token_low[t] * low[position] << bits) // most for t in tokens]
+        upper = [-(-(token_high[t] * high[position] << bits) // least) for t in tokens]
+        return integer_array(lower, (len(tokens), 1)), integer_array(upper, (len(tokens), 1))
 
     def band_weights(self, query: int, label: int, cuts: Sequence[int], bits: int) -> list[int]:
         """For each band of tokens, an upper bound of their weights at all positions 1 .. n-1."""
         least, _ = self._label_factor(query, label)
-        high = self.tables.weights.tokens[1][query]
-        return [
-            -(-(max(high[a:b]) << bits) // least) for a, b in zip(cuts, cuts[1:], strict=False)
-        ]
+        high = self.tables.weights[0][1][query]
+        return [-(-(max(high[a:b]) << bits) // least) for a, b in zip(cuts, cuts[1:], strict=False)]
 
     def _label_factor(self, query: int, label: int) -> tuple[int, int]:
-        low, high = (side[query][label] for side in self.tables.weights.tokens)
-        if low <= 0 or max(self.tables.weights.positions[0][query][:-1]) <= 0:
+        (low, high), (position_low, _) = self.tables.weights
+        if low[query][label] <= 0 or max(position_low[query][:-1]) <= 0:
             raise Rejected(
-                f"weights: query {query} label {label}: expected a positive lower bound of the "
-                f"label's weight, found 0 at exponential_bits {self.tables.exponential_bits}"
+                f"weights: query {query} label {label}: expected a positive lower bound of the label's "
+                f"weight, found 0 at exponential_bits {self.tables.exponential_bits}"
             )
-        return low, high
+        return low[query][label], high[query][label]

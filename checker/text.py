@@ -1,6 +1,6 @@
 """The lexical layer of both file kinds: ASCII keywords and decimal integers, read strictly.
 
-A parser built on `Reader` is lenient about *layout* only while it reads; the caller then prints what
+A parser built on `Reader` is lenient about white space only while it reads; the caller then prints what
 was parsed and compares it with the bytes it was given, so that every model and every certificate has
 exactly one spelling.
 """
@@ -19,26 +19,22 @@ class Reader:
             raise Declined(f"{kind}: {len(data)} bytes, limit max_file_bytes = {MAX_FILE_BYTES}")
         if not data.isascii():
             raise Declined(f"{kind}: not ASCII text")
-        self.kind = kind
-        self.tokens = data.decode("ascii").split()
-        self.place = 0
+        self.kind, self.tokens, self.place = kind, data.decode("ascii").split(), 0
 
     def fail(self, expected: str) -> Declined:
-        found = self.tokens[self.place] if self.place < len(self.tokens) else "the end of the file"
-        return Declined(
-            f"{self.kind}: token {self.place + 1}: expected {expected}, found {found[:40]!r}"
-        )
-
-    def word(self) -> str:
-        """The next token, whatever it is."""
-        if self.place >= len(self.tokens):
-            raise self.fail("more tokens")
-        self.place += 1
-        return self.tokens[self.place - 1]
+        found = self.peek() or "the end of the file"
+        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found[:40]!r}")
 
     def peek(self) -> str:
         """The next token without taking it, or the empty string at the end."""
         return self.tokens[self.place] if self.place < len(self.tokens) else ""
+
+    def word(self) -> str:
+        """The next token, whatever it is."""
+        if not self.peek():
+            raise self.fail("a word")
+        self.place += 1
+        return self.tokens[self.place - 1]
 
     def keyword(self, *expected: str) -> str:
         """The next token, which must be one of `expected`."""
@@ -52,19 +48,19 @@ class Reader:
             self.place = len(self.tokens)
             raise self.fail(f"{count} integers")
         numbers = []
-        for _ in range(count):
-            token = self.peek()
+        for token in self.tokens[self.place : self.place + count]:
             if not token.removeprefix("-").isdigit() or len(token) > MAX_DIGITS:
                 raise self.fail(f"an integer of at most {MAX_DIGITS} characters")
-            number = int(token)
-            if (low is not None and number < low) or (high is not None and number > high):
+            numbers.append(int(token))
+            if (low is not None and numbers[-1] < low) or (high is not None and numbers[-1] > high):
                 raise self.fail(f"an integer from {low} to {high}")
-            numbers.append(number)
             self.place += 1
         return numbers
 
-    def integer(self, low: int | None = None, high: int | None = None) -> int:
-        """The next token as one integer within the limits."""
+    def field(self, *keywords: str, low: int | None = None, high: int | None = None) -> int:
+        """The given keywords one after the other, and one integer within the limits."""
+        for keyword in keywords:
+            self.keyword(keyword)
         return self.integers(1, low, high)[0]
 
     def end(self) -> None:
@@ -78,8 +74,6 @@ def require_canonical(data: bytes, printed: str, kind: str) -> None:
     """Decline unless `data` is the one canonical spelling of what was parsed from it."""
     canonical = printed.encode("ascii")
     if data != canonical:
-        place = next(
-            (i for i, (a, b) in enumerate(zip(data, canonical, strict=False)) if a != b),
-            min(len(data), len(canonical)),
-        )
+        same = (a == b for a, b in zip(data, canonical, strict=False))
+        place = next((i for i, equal in enumerate(same) if not equal), min(len(data), len(canonical)))
         raise Declined(f"{kind}: not in canonical form at byte {place}")
