@@ -35,10 +35,9 @@ PATHS = {
 
 # One check. Q queries, C classes, B bands in L levels, T tokens in bands; W comparisons for the extrema of
 # bands (one for each token in a band but the first, and none in the first band, for which running
-# extrema are kept). Operations that depend on more than these sizes: N for each class to count by
-# levels (`counting`), E for each class to try every sequence (`sequences`), and S different sums of a
-# convolution, added up over its positions, and twice where the label has to occur.
-CHECK_SIZES = Q, C, B, L, T, W, N, E, S = _sizes("Q C B L T W N E S")
+# extrema are kept). Operations for each class that depend on more than these sizes: N to count by levels
+# (`counting`), E to try every sequence (`sequences`).
+CHECK_SIZES = Q, C, B, L, T, W, N, E = _sizes("Q C B L T W N E")
 # The label, the outputs in a class, and how many ends of an exponential's enclosure the proof needs.
 m, w, ends = _sizes("m w ends")
 
@@ -73,7 +72,7 @@ def low_rank(sizes: Sequence[Expr], matrices: Sequence[int], ranks: Sequence[Exp
     rows, columns, count = sizes[0], sizes[-1], len(matrices)
     starts = [sum(matrices[:i]) for i in range(count + 1)]
     cost = 2 * rows * sizes[starts[1]] + 2 * columns * sizes[starts[-2]]  # the norms of rows, columns
-    cost += rows * count + 3 * rows * columns
+    cost += count - 2 + rows + 3 * rows * columns
     for i, rank in enumerate(ranks):
         top, bottom = sizes[starts[i]], sizes[starts[i + 1]]
         cost += chain(*sizes[starts[i] : starts[i + 1] + 1])
@@ -85,7 +84,7 @@ def low_rank(sizes: Sequence[Expr], matrices: Sequence[int], ranks: Sequence[Exp
             cost += chain(rank, bottom, *rest[1:]) + chain(rows, rank, columns) + rows * columns
         if 0 < i < count - 1:
             half = top * (top + 1) / 2
-            cost += half * (2 * bottom - 1 + 2 * top - 1 + 2) + top**2  # its operator norm
+            cost += half * 2 * (bottom + top) + top**2  # its operator norm
     return sympy.expand(cost)
 
 
@@ -101,19 +100,19 @@ def sequences(below: Expr, free: bool) -> Expr:
     return prefixes + every ** (K - 1) - below ** (K - 1)
 
 
-def counting(levels: int, lengths: Expr) -> tuple[Expr, Expr]:
-    """Bounds of the operations per class, `N`, of counting by `levels` levels in rule `levels`.
+def counting(levels: int, others: Expr) -> tuple[Expr, Expr]:
+    """Bounds of the operations per class, `N`, of counting sequences of `others` tokens by `levels`.
 
     The least is what it takes where all inputs pass at once. The most is for a search that spares no
-    branch, over sequences of 0, 1, ..., `lengths` - 1 tokens in levels.
+    branch: a branch of up to one level ends there, one of more levels branches on how many tokens are in
+    the last of them.
     """
-    n, i = sympy.symbols("n i", integer=True, positive=True)
-    branch = [sympy.Integer(1), sympy.Integer(3), sympy.Integer(6)]
-    for count in range(3, levels + 1):
-        branch.append(3 * count + 5 + sympy.summation(branch[-1].subs(n, i), (i, 1, n)))
+    n, i = sympy.symbols("n i", integer=True, nonnegative=True)
+    branches = sympy.Integer(1)
+    for _ in range(2, levels + 1):
+        branches = 1 + sympy.summation(branches.subs(n, i), (i, 0, n))
     least = sympy.Integer(levels + 4)
-    longer = sympy.summation(branch[levels].subs(n, i), (i, 1, lengths - 1))
-    return least, sympy.expand(least + 4 * lengths + 1 + longer)
+    return least, sympy.expand(least + 7 * branches.subs(n, others))
 
 
 # Operations of each rule, by what they are counted for.
@@ -121,7 +120,7 @@ RULE_COSTS: dict[str, dict[str, Expr]] = {
     "embedding": {"model": v * d},
     "exact": {
         **{f"table {name}": chain(*path) for name, path in PATHS.items()},
-        "model": chain(K, d, d_head, d) + chain(v, d, K) + chain(K, d, d_head, d, v_out),
+        "model": chain(v, d, d_head, d, K) + chain(K, d, d_head, d, v_out),
     },
     "low_rank": {
         "table EU of ranks r and 1": low_rank(PATHS["EU"], (1, 1), (sympy.Symbol("r"), 1)),
@@ -141,13 +140,12 @@ RULE_COSTS: dict[str, dict[str, Expr]] = {
     "last": {"check": 5 * Q * C},
     "levels": {"check": Q * (W + B) + (Q - 1) * (B + 2 * C) + C * (W + 4 * B - L + 3 + N)},
     "enumerate": {"check": C * (5 * (K - 1) * (T + 1) + E)},
-    "convolution": {"check": C * (K - 1) * (5 * (T + 1) + B + 1) + 2 * (B + 1) * S},
 }
 # Over a certificate: different classes and what `gaps` counts for them, added up; pairs of a class and a
 # label, and their labels added up; different queries of `levels` checks.
 class_comparisons, pairs, pair_labels, queries = _sizes("class_comparisons pairs pair_labels queries")
 budget = sympy.Symbol("budget", integer=True, nonnegative=True)
-GROUP_RULES = ("levels", "enumerate", "convolution")
+GROUP_RULES = ("levels", "enumerate")
 
 
 def summed(rule: str, cost: Expr) -> Expr:
@@ -341,7 +339,7 @@ def totals(model: ExactModel, certificate: Certificate, spared: bool) -> Values:
     """The value of every symbol in `formula` for a certificate.
 
     Counting by levels takes at least what it takes when all branches are `spared`, and at most what
-    it takes when none is. `S` is taken as 0: it depends on more than the sizes.
+    it takes when none is.
     """
     values: Values = {v: model.vocabulary, v_out: model.outputs, K: model.positions}
     values |= {d: model.width, d_head: model.head_width}
@@ -396,7 +394,7 @@ def check_sizes(group: Group, check: Check, classes: int, positions: int, spared
     tokens = sum(count * width for count, width in check.bands)
     bands = sum(count for count, _ in check.bands)
     free = group.first_query == group.label
-    least, most = _counting(len(check.levels), positions - (0 if free else 1))
+    least, most = _counting(len(check.levels), positions - 1)
     return {
         "Q": group.last_query - group.first_query + 1,
         "C": classes,
@@ -406,13 +404,12 @@ def check_sizes(group: Group, check: Check, classes: int, positions: int, spared
         "W": tokens - bands - (check.bands[0][1] - 1) if bands else 0,
         "N": least if spared else most,
         "E": 0 if check.rule == "levels" else _sequences(bands, free, positions),
-        "S": 0,
     }
 
 
 @cache
-def _counting(levels: int, lengths: int) -> tuple[int, int]:
-    least, most = counting(levels, sympy.Integer(lengths))
+def _counting(levels: int, others: int) -> tuple[int, int]:
+    least, most = counting(levels, sympy.Integer(others))
     return int(least), int(most)
 
 

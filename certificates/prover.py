@@ -6,8 +6,9 @@ from math import ceil, log, sqrt
 
 import numpy as np
 
+from certificates.certificate_file import format_certificate
 from certificates.floats import floats
-from checker.certificate import Certificate, Check, Group, Table, format_certificate
+from checker.certificate import Certificate, Check, Group, Table
 from checker.groups import certified_inputs, level_bounds
 from checker.meter import Meter
 from checker.model import ExactModel, model_hash, parse_model

@@ -1,9 +1,10 @@
 """The lexical layer of both file kinds: ASCII keywords and decimal integers, read strictly.
 
-A parser built on `Reader` is lenient about white space only while it reads; the caller then prints what
-was parsed and compares it with the bytes it was given, so that every model and every certificate has
-exactly one spelling.
+One space stands between the tokens of a line, one newline at its end, and an integer has no sign but a
+minus and no leading zero, so that every model and every certificate has exactly one spelling.
 """
+
+import re
 
 from checker.errors import Declined
 
@@ -19,19 +20,20 @@ class Reader:
             raise Declined(f"{kind}: {len(data)} bytes, limit max_file_bytes = {MAX_FILE_BYTES}")
         if not data.isascii():
             raise Declined(f"{kind}: not ASCII text")
-        self.kind, self.tokens, self.place = kind, data.decode("ascii").split(), 0
+        self.kind, self.tokens, self.place = kind, data.decode("ascii").replace("\n", " \n ").split(" "), 0
 
     def fail(self, expected: str) -> Declined:
-        found = self.peek() or "the end of the file"
-        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found[:40]!r}")
+        rest = self.tokens[self.place :]
+        found = "the end of the file" if rest in ([], [""]) else repr(rest[0][:40])
+        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found}")
 
     def peek(self) -> str:
-        """The next token without taking it, or the empty string at the end."""
+        """The next token without taking it: a word, a newline, or the empty string at the end."""
         return self.tokens[self.place] if self.place < len(self.tokens) else ""
 
     def word(self) -> str:
         """The next token, whatever it is."""
-        if not self.peek():
+        if self.peek() in ("", "\n"):
             raise self.fail("a word")
         self.place += 1
         return self.tokens[self.place - 1]
@@ -42,6 +44,14 @@ class Reader:
             raise self.fail(" or ".join(expected))
         return self.word()
 
+    def line(self, *keywords: str) -> None:
+        """The given keywords one after the other, and the end of the line."""
+        for keyword in keywords:
+            self.keyword(keyword)
+        if self.peek() != "\n":
+            raise self.fail("the end of the line")
+        self.place += 1
+
     def integers(self, count: int, low: int | None = None, high: int | None = None) -> list[int]:
         """The next `count` tokens as integers, each within `low <= k <= high` where these are given."""
         if count > len(self.tokens) - self.place:
@@ -49,8 +59,8 @@ class Reader:
             raise self.fail(f"{count} integers")
         numbers = []
         for token in self.tokens[self.place : self.place + count]:
-            if not token.removeprefix("-").isdigit() or len(token) > MAX_DIGITS:
-                raise self.fail(f"an integer of at most {MAX_DIGITS} characters")
+            if len(token) > MAX_DIGITS or not re.fullmatch("0|-?[1-9][0-9]*", token):
+                raise self.fail(f"a canonical integer of at most {MAX_DIGITS} characters")
             numbers.append(int(token))
             if (low is not None and numbers[-1] < low) or (high is not None and numbers[-1] > high):
                 raise self.fail(f"an integer from {low} to {high}")
@@ -63,17 +73,14 @@ class Reader:
             self.keyword(keyword)
         return self.integers(1, low, high)[0]
 
+    def setting(self, keyword: str, low: int | None = None, high: int | None = None) -> int:
+        """A line of a keyword and one integer within the limits."""
+        number = self.field(keyword, low=low, high=high)
+        self.line()
+        return number
+
     def end(self) -> None:
-        """The keyword `end`, and nothing after it."""
-        self.keyword("end")
-        if self.place != len(self.tokens):
+        """The line `end`, and nothing after it."""
+        self.line("end")
+        if self.tokens[self.place :] != [""]:
             raise self.fail("the end of the file")
-
-
-def require_canonical(data: bytes, printed: str, kind: str) -> None:
-    """Decline unless `data` is the one canonical spelling of what was parsed from it."""
-    canonical = printed.encode("ascii")
-    if data != canonical:
-        same = (a == b for a, b in zip(data, canonical, strict=False))
-        place = next((i for i, equal in enumerate(same) if not equal), min(len(data), len(canonical)))
-        raise Declined(f"{kind}: not in canonical form at byte {place}")

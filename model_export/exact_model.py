@@ -17,10 +17,10 @@ from checker.model import (
     TENSORS,
     Dyadic,
     ExactModel,
-    format_model,
 )
 from checker.text import MAX_FILE_BYTES
 from model_export.errors import UnsupportedWeights
+from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
 from model_export.weights_files import read_weights
 
@@ -59,9 +59,7 @@ def export_model(weights: Mapping[str, npt.NDArray[np.generic]], task: str = "ma
         ("head_width", "W_Q", head_width, 1, MAX_WIDTH),
     ):
         if not low <= size <= high:
-            raise UnsupportedWeights(
-                f"tensor {tensor}: {name} = {size}, the checker supports {low} to {high}"
-            )
+            raise UnsupportedWeights(f"tensor {tensor}: {name} = {size}, the checker supports {low} to {high}")
     if outputs < vocabulary:
         raise UnsupportedWeights(
             f"tensor W_U: task max needs at least as many outputs as tokens, "

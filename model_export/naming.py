@@ -124,10 +124,7 @@ def canonical_weights(
         if name not in tensors:
             raise UnsupportedWeights(f"tensor {name}: missing (naming scheme: {scheme.title})")
     sizes: dict[str, int] = {}
-    matrices = {
-        short: _matrix(scheme, short, tensors[name], sizes)
-        for short, name in scheme.matrices.items()
-    }
+    matrices = {short: _matrix(scheme, short, tensors[name], sizes) for short, name in scheme.matrices.items()}
     if scheme.mask is not None and scheme.mask in tensors:
         _check_mask(scheme.mask, tensors[scheme.mask], sizes["positions"])
     return matrices
@@ -135,9 +132,7 @@ def canonical_weights(
 
 def _scheme_of(tensors: Mapping[str, npt.NDArray[np.generic]]) -> Scheme:
     """The scheme that the names of `tensors` follow."""
-    found = [
-        (scheme, name) for scheme in SCHEMES for name in scheme.matrices.values() if name in tensors
-    ]
+    found = [(scheme, name) for scheme in SCHEMES for name in scheme.matrices.values() if name in tensors]
     if not found:
         names = ", ".join(sorted(tensors)[:3]) or "no tensors"
         raise UnsupportedWeights(f"no known naming scheme: found {names}")
@@ -195,13 +190,9 @@ def _matrix(
         elif scheme.head_axis:
             axes = ("heads", *axes)
     found = dict(zip(axes, matrix.shape, strict=False))
-    if matrix.ndim != len(axes) or any(
-        sizes.get(axis, found[axis]) != found[axis] for axis in axes
-    ):
+    if matrix.ndim != len(axes) or any(sizes.get(axis, found[axis]) != found[axis] for axis in axes):
         expected = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-        raise UnsupportedWeights(
-            f"tensor {name}: shape {list(tensor.shape)}, expected [{expected}]"
-        )
+        raise UnsupportedWeights(f"tensor {name}: shape {list(tensor.shape)}, expected [{expected}]")
     sizes.update(found)
     for value in ("NaN", "infinity"):
         places = np.argwhere(np.isnan(matrix) if value == "NaN" else np.isinf(matrix))

@@ -84,12 +84,9 @@ def train(
         data = torch.Generator().manual_seed(data_seed)
         scale = 0.8 / math.sqrt(width)
         weights = {
-            name: (torch.randn(shape, generator=initial) * scale).requires_grad_()
-            for name, shape in shapes.items()
+            name: (torch.randn(shape, generator=initial) * scale).requires_grad_() for name, shape in shapes.items()
         }
-        optimizer = torch.optim.AdamW(
-            weights.values(), lr=learning_rate, betas=betas, weight_decay=weight_decay
-        )
+        optimizer = torch.optim.AdamW(weights.values(), lr=learning_rate, betas=betas, weight_decay=weight_decay)
         for _ in track(
             range(steps),
             description=f"max-of-{positions}, seed {seed}",
@@ -97,9 +94,7 @@ def train(
             disable=not progress,
         ):
             tokens = torch.randint(vocabulary, (batch_size, positions), generator=data)
-            loss = torch.nn.functional.cross_entropy(
-                _last_logits(weights, tokens), tokens.max(dim=1).values
-            )
+            loss = torch.nn.functional.cross_entropy(_last_logits(weights, tokens), tokens.max(dim=1).values)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -37,9 +37,7 @@ def read_weights(path: Path) -> dict[str, Array]:
     """
     reader = READERS.get(path.suffix)
     if reader is None:
-        raise UnsupportedWeights(
-            f"{path.name}: unknown kind of file {path.suffix!r}, supported: {', '.join(READERS)}"
-        )
+        raise UnsupportedWeights(f"{path.name}: unknown kind of file {path.suffix!r}, supported: {', '.join(READERS)}")
     try:
         _check_size(path, path.stat().st_size)
         if path.suffix != ".safetensors" and is_zipfile(path):
@@ -55,16 +53,12 @@ def read_weights(path: Path) -> dict[str, Array]:
         # The readers parse hostile bytes and do not document what they raise. Whatever it is, the
         # file was not read, and that is all that there is to say.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise UnsupportedWeights(
-            f"{path.name}: not a readable {path.suffix} file: {reason}"
-        ) from error
+        raise UnsupportedWeights(f"{path.name}: not a readable {path.suffix} file: {reason}") from error
 
 
 def _check_size(path: Path, size: int) -> None:
     if size > MAX_WEIGHTS_BYTES:
-        raise UnsupportedWeights(
-            f"{path.name}: {size} bytes, limit max_weights_bytes = {MAX_WEIGHTS_BYTES}"
-        )
+        raise UnsupportedWeights(f"{path.name}: {size} bytes, limit max_weights_bytes = {MAX_WEIGHTS_BYTES}")
 
 
 def _unsupported_type(name: str, found: str) -> UnsupportedWeights:

@@ -11,8 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from checker.model import format_model, model_hash
+from checker.model import model_hash
 from model_export.exact_model import export_model
+from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
 from model_export.training import sampled_accuracy, save_weights, train
 from model_export.weights_files import read_weights

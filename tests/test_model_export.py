@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from checker.model import TENSORS, format_model, parse_model
+from checker.model import TENSORS, parse_model
 from model_export import exact_model, weights_files
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import export, export_model, write_model
+from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
 from model_export.weights_files import read_weights
 

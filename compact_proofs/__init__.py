@@ -1,0 +1,16 @@
+"""Certificates of model performance: the commands of `compact-proofs` as functions.
+
+    from compact_proofs import check, export, prove
+
+    export("models/tiny.safetensors", "tiny.model")
+    prove("tiny.model", "exact", "tiny.certificate")
+    print(check("tiny.model", "tiny.certificate"))
+
+Every function takes and writes files, because files are what a stranger checks. What they raise is
+listed in `ERRORS`, each with a message of one line.
+"""
+
+from compact_proofs.commands import ERRORS, check, export, prove, strategies, train
+from compact_proofs.demonstration import demo
+
+__all__ = ["ERRORS", "check", "demo", "export", "prove", "strategies", "train"]

@@ -1,0 +1,231 @@
+"""The command `compact-proofs`.
+
+Exit codes: 0 success (of a check: accepted), 1 rejected, 2 declined, bad input or bad usage. Results
+go to standard output; progress and errors, of one line each, to standard error.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+
+import checker.__main__
+from compact_proofs import commands, demonstration
+from compact_proofs.isolated import CheckerFailed, checker_command
+from compact_proofs.terminal import print_error, print_table, progress_bar
+from model_export.exact_model import TASKS
+from model_export.training import sampled_accuracy
+
+SAMPLES = 100_000
+
+
+class _Command(click.Command):
+    """A command whose help ends with an example, printed as it is to be typed."""
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.epilog:
+            with formatter.section("Example"):
+                formatter.write(f"  {self.epilog}\n")
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="compact-proofs")
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Prove how often a trained model is right, and check such proofs in exact arithmetic.
+
+    WEIGHTS are exported to an exact MODEL; a strategy writes a CERTIFICATE for it; the checker reads
+    both and says at least how many inputs are classified correctly. `demo` does it all.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _command(short_help: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
+    return command.command(cls=_Command, short_help=short_help, epilog=f"compact-proofs {example}")
+
+
+def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option("-o", "--output", required=True, metavar=metavar, help="File to write.")
+
+
+@_command("Write the exact model of trained weights.", "export models/tiny.safetensors -o tiny.model")
+@click.argument("weights")
+@click.option("--task", default="max", show_default=True, help=f"One of: {', '.join(TASKS)}.")
+@_output("MODEL")
+def export(weights: str, task: str, output: str) -> None:
+    """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded."""
+    model = commands.export(weights, output, task)
+    sha256 = checker.model.model_hash(Path(output).read_bytes())
+    click.echo(
+        f"{output}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
+        f"{model.positions} positions), sha256 {sha256}"
+    )
+
+
+@_command(
+    "Write a certificate, found by a strategy.",
+    "prove tiny.model --strategy exact -o tiny.certificate",
+)
+@click.argument("model")
+@click.option("--strategy", required=True, metavar="NAME", help="One of `compact-proofs strategies`.")
+@click.option(
+    "--budget",
+    type=click.IntRange(0),
+    metavar="OPERATIONS",
+    help="The most that the check may take; for strategies that can do with less.",
+)
+@_output("CERTIFICATE")
+def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
+    """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
+    with progress_bar() as bar:
+        bar.start(f"prove by {strategy}")
+        certificate = commands.prove(model, strategy, output, budget)
+    click.echo(f"{output}: {len(certificate)} bytes by {strategy}, yet to be checked")
+
+
+@_command("Check a certificate against a model.", "check tiny.model tiny.certificate --json")
+@click.argument("model")
+@click.argument("certificate")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
+def check(model: str, certificate: str, as_json: bool) -> int:
+    """Check a CERTIFICATE for a MODEL in exact arithmetic.
+
+    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged.
+    """
+    said, complained = StringIO(), StringIO()
+    with progress_bar() as bar, redirect_stdout(said), redirect_stderr(complained):
+        bar.start("check")
+        code = checker.__main__.main([*(["--json"] if as_json else []), "--", model, certificate])
+    # Printed only now, because on a terminal the progress bar would be in the way.
+    sys.stdout.write(said.getvalue())
+    sys.stderr.write(complained.getvalue())
+    return code
+
+
+@_command("List the proof strategies.", "strategies")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def strategies(as_json: bool) -> None:
+    """List the proof strategies."""
+    found = {strategy.name: strategy.description for strategy in commands.strategies()}
+    if as_json:
+        click.echo(json.dumps({"strategies": found}))
+    else:
+        rows = [[name, description] for name, description in found.items()]
+        print_table(["strategy", "what it does"], rows, words=("strategy", "what it does"))
+
+
+@_command(
+    "Train a model on the task max.",
+    "train --positions 3 --vocabulary 6 --width 8 --steps 1000 -o small.safetensors",
+)
+@click.option("--positions", type=click.IntRange(2), default=4, show_default=True)
+@click.option("--vocabulary", type=click.IntRange(2), default=64, show_default=True)
+@click.option("--width", type=click.IntRange(1), default=32, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=3000, show_default=True)
+@_output("WEIGHTS")
+def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, output: str) -> None:
+    """Train a model that names the largest of its tokens, and write its WEIGHTS (.safetensors).
+
+    The same options give the same weights. Needs PyTorch: pip install 'compact-proofs[train]'.
+    """
+    weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
+    accuracy = sampled_accuracy(weights, SAMPLES, seed=1)
+    click.echo(f"{output}: right on {accuracy:.3%} of {SAMPLES} random inputs (an estimate)")
+
+
+@_command("Export, prove and check a shipped model.", "demo -o compact-proofs-output")
+@click.option("--model", default=demonstration.MODEL, show_default=True, help="A shipped model.")
+@click.option(
+    "-o",
+    "--output",
+    default=demonstration.OUTPUT,
+    show_default=True,
+    metavar="DIRECTORY",
+    help="Where the files go.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def demo(model: str, output: str, as_json: bool) -> int:
+    """Export a shipped model, prove it by every strategy, check each certificate in its own process."""
+    with progress_bar(2 * len(commands.strategies())) as bar:
+        results = demonstration.demo(output, model, bar.start)
+    if as_json:
+        click.echo(json.dumps({"results": [asdict(result) for result in results]}, default=str))
+    else:
+        _print_results(model, Path(output), results)
+    accepted = [result.verdict for result in results if result.verdict]
+    return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else 1
+
+
+def _print_results(model: str, directory: Path, results: list[demonstration.Result]) -> None:
+    rows = []
+    for result in results:
+        verdict = result.verdict
+        if verdict is None:
+            rows.append([result.strategy, result.reason, *[""] * 4, f"{result.prove_seconds:.2f}", ""])
+            continue
+        rows.append(
+            [
+                result.strategy,
+                verdict.verdict,
+                f"{verdict.correct_at_least:,}",
+                _percent(verdict.correct_at_least, verdict.total),
+                f"{verdict.operations:,}",
+                f"{verdict.certificate_bytes:,}",
+                f"{result.prove_seconds:.2f}",
+                f"{result.check_seconds:.2f}",
+            ]
+        )
+    total = next((result.verdict.total for result in results if result.verdict), 0)
+    click.echo(f"{model}: {total:,} inputs\n")
+    print_table(
+        [
+            "strategy",
+            "verdict",
+            "correct at least",
+            "of all",
+            "operations",
+            "certificate bytes",
+            "prove s",
+            "check s",
+        ],
+        rows,
+        words=("strategy", "verdict"),
+    )
+    example = results[-1].certificate
+    again = shlex.join(checker_command(directory / f"{model}.model", example))
+    click.echo(f"\nFiles are in {directory.resolve()}. Check one again:\n  {again}")
+
+
+def _percent(part: int, whole: int) -> str:
+    """Rounded down, so that only all is 100%."""
+    millionths = part * 10**6 // whole
+    return f"{millionths // 10**4}.{millionths % 10**4:04}%"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = command.main(arguments, prog_name="compact-proofs", standalone_mode=False)
+    except click.ClickException as error:
+        print_error(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        print_error("interrupted")
+        return 130
+    except OSError as error:
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (*commands.ERRORS, CheckerFailed) as error:
+        print_error(str(error))
+    except (ArithmeticError, MemoryError) as error:
+        print_error(f"beyond what this command can do: {type(error).__name__} {error}".strip())
+    else:
+        return result if isinstance(result, int) else 0
+    return 2

@@ -1,0 +1,83 @@
+"""The commands as functions on files. Each package does its own work; nothing is decided here."""
+
+import errno
+import os
+from os import PathLike
+from pathlib import Path
+
+from certificates.short import OverBudget
+from certificates.strategies import STRATEGIES, Strategy, UnknownStrategy
+from certificates.strategies import prove as prove_model
+from checker import Verdict
+from checker import check as check_bytes
+from checker.__main__ import read
+from checker.errors import Declined, Rejected
+from checker.model import ExactModel
+from model_export.errors import UnsupportedWeights
+from model_export.exact_model import export as export_weights
+from model_export.training import Weights, save_weights
+from model_export.training import train as train_model
+
+FilePath = str | PathLike[str]
+
+# What bad input leads to, from any of the functions; messages are of one line.
+ERRORS = (
+    OSError,
+    ImportError,
+    UnsupportedWeights,
+    UnknownStrategy,
+    OverBudget,
+    Declined,
+    Rejected,
+    ValueError,
+)
+
+
+def export(weights: FilePath, output: FilePath, task: str = "max") -> ExactModel:
+    """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it."""
+    return export_weights(Path(weights), Path(output), task)
+
+
+def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> bytes:
+    """Write the certificate that a strategy finds for a model file to `output`, and return it.
+
+    Some strategies accept a budget: the most operations that the check may take.
+    """
+    certificate = prove_model(read(str(model)), strategy, budget)
+    Path(output).write_bytes(certificate)
+    return certificate
+
+
+def check(model: FilePath, certificate: FilePath) -> Verdict:
+    """The kernel's verdict on a certificate file for a model file."""
+    return check_bytes(read(str(model)), read(str(certificate)))
+
+
+def strategies() -> list[Strategy]:
+    """All proof strategies, from the shortest proof to the longest."""
+    return list(STRATEGIES.values())
+
+
+def train(
+    output: FilePath,
+    positions: int = 4,
+    vocabulary: int = 64,
+    width: int = 32,
+    seed: int = 0,
+    steps: int = 3000,
+    progress: bool = False,
+) -> Weights:
+    """Train a model on the task `max` and write its weights to `output`, a safetensors file.
+
+    Attention has one head as wide as the model. Needs the extra `train`.
+    """
+    path = Path(output)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path.name}: weights are written as .safetensors")
+    sizes = {"positions": positions, "vocabulary": vocabulary, "width": width, "head_width": width}
+    # Said before minutes of training rather than after.
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, "cannot be written", str(path))
+    weights = train_model(positions, vocabulary, width, width, seed=seed, steps=steps, progress=progress)
+    save_weights(weights, path, {**sizes, "seed": seed, "steps": steps})
+    return weights

@@ -1,0 +1,198 @@
+"""The picture of a frontier: bound against operations, as SVG and PNG.
+
+On the left all of the way to trying every input, on the right the short proofs. Where there are
+several models, markers show each, and the line their mean.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
+
+from compact_proofs.frontier import BRUTE_FORCE
+from compact_proofs.frontier_table import BASELINE, Row
+
+PUBLISHED = Path(__file__).with_name("published_points.csv")
+# Colours that remain different to the colour-blind (Okabe and Ito, 2008), each with its own marker.
+STYLES = (
+    ("#0072B2", "o"),
+    ("#E69F00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#56B4E9", "v"),
+    ("#D55E00", "<"),
+    ("#999999", "X"),
+)
+# Proofs with exact tables that leave no group out are black.
+LONG_PROOFS = {"cubic": "p", "exact": "*", BRUTE_FORCE: "h"}
+NINES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9998, 0.9999)
+# A published bound has the colour of its class.
+SOURCES = {"arXiv": ("+", "published (arXiv 2406.11779)"), "code": ("x", "published code, other models")}
+
+
+def published_points(inputs: int) -> list[dict[str, str]]:
+    """The published bounds with known operations, for models of so many inputs."""
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        return [point for point in csv.DictReader(file) if point["operations"] and int(point["inputs"]) == inputs]
+
+
+def draw(rows: Sequence[Row], output: Path) -> list[Path]:
+    """Write `frontier.svg` and `frontier.png` to the directory `output`; returns their paths.
+
+    If not all models have the same number of inputs, there is a picture for each number, which is
+    named after its first model.
+    """
+    sizes = list(dict.fromkeys(row.total for row in rows))
+    paths = []
+    for total in sizes:
+        own = [row for row in rows if row.total == total]
+        name = "frontier" if len(sizes) == 1 else f"frontier-{own[0].model}"
+        figure = picture(own)
+        for suffix, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 150})):
+            paths.append(output / f"{name}.{suffix}")
+            # The salt makes the SVG reproducible: the same names for the same parts.
+            with rc_context({"svg.hashsalt": name}):
+                figure.savefig(paths[-1], **options)
+    return paths
+
+
+def picture(rows: Sequence[Row]) -> Figure:
+    """The picture of models with the same number of inputs."""
+    with rc_context({"font.size": 9, "axes.grid": True, "grid.alpha": 0.25}):
+        figure = Figure(figsize=(11, 6.4), layout="constrained")
+        whole, close = figure.subplots(1, 2, width_ratios=(5, 6))
+        for axes in (whole, close):
+            axes.set_xscale("log")
+            _classes(axes, rows)
+            _best(axes, rows)
+            _baseline(axes, rows)
+            _published(axes, rows)
+            axes.set_xlabel("operations of the proof")
+        _frame_whole(whole, rows)
+        _frame_close(close, rows)
+        figure.legend(handles=_legend(rows), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _strategies(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """The colour and marker of each strategy that proves something, in the order of their lengths."""
+    names: dict[str, int] = {}
+    for row in rows:
+        if row.strategy != BASELINE and row.correct_at_least:
+            names[row.strategy] = min(names.get(row.strategy, row.operations), row.operations)
+    ordered = sorted(names, key=lambda name: names[name])
+    styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(ordered)}
+    for name, marker in LONG_PROOFS.items():
+        if name in styles:
+            styles[name] = ("black", marker)
+    return styles
+
+
+def _classes(axes: Axes, rows: Sequence[Row]) -> None:
+    for name, (colour, marker) in _strategies(rows).items():
+        own = [row for row in rows if row.strategy == name]
+        axes.plot(
+            [row.operations for row in own],
+            [row.bound for row in own],
+            linestyle="",
+            marker=marker,
+            markersize=4.5,
+            color=colour,
+            markerfacecolor="white" if name in LONG_PROOFS else colour,
+            markeredgewidth=0.8 if name in LONG_PROOFS else 0.0,
+            alpha=0.75,
+            zorder=4 if name in LONG_PROOFS else 3,
+        )
+
+
+def _best(axes: Axes, rows: Sequence[Row]) -> None:
+    """For each number of operations the best bound, from the worst to the best model, and its mean."""
+    operations = np.geomspace(min(r.operations for r in rows), 2 * max(r.operations for r in rows), 4000)
+    best = []
+    for model in sorted({row.model for row in rows}):
+        steps = sorted(
+            (row.operations, row.bound)
+            for row in rows
+            if row.model == model and row.pareto and row.strategy != BASELINE
+        )
+        reached = np.searchsorted([step[0] for step in steps], operations, side="right")
+        best.append(np.array([0.0, *(step[1] for step in steps)])[reached])
+    started = np.min(best, axis=0) > 0
+    shown, values = operations[started], np.array(best)[:, started]
+    axes.fill_between(shown, values.min(axis=0), values.max(axis=0), color="black", alpha=0.12, lw=0)
+    axes.plot(shown, values.mean(axis=0), color="black", lw=1.3, zorder=5)
+
+
+def _baseline(axes: Axes, rows: Sequence[Row]) -> None:
+    whole = [row for row in rows if row.strategy == BRUTE_FORCE]
+    if whole:
+        fractions = np.geomspace(1e-6, 1, 400)
+        operations = np.mean([row.operations for row in whole]) * fractions
+        accuracy = np.mean([row.bound for row in whole])
+        axes.plot(operations, accuracy * fractions, color="black", lw=1.2, linestyle=(0, (4, 2)))
+
+
+def _published(axes: Axes, rows: Sequence[Row]) -> None:
+    styles = _strategies(rows)
+    for point in published_points(rows[0].total):
+        axes.plot(
+            int(point["operations"]),
+            float(point["bound"]),
+            marker=next(SOURCES[word][0] for word in SOURCES if word in point["source"]),
+            markersize=7,
+            markeredgewidth=1.7,
+            color=styles.get(point["class"], ("black", ""))[0],
+            zorder=6,
+        )
+
+
+def _frame_whole(axes: Axes, rows: Sequence[Row]) -> None:
+    operations = [row.operations for row in rows if row.strategy != BASELINE]
+    axes.set_xlim(min(operations) / 2, max(operations) * 2)
+    axes.set_ylim(0, 1.02)
+    axes.set_ylabel("bound: share of inputs proved correct")
+    axes.set_title("All proofs", loc="left")
+
+
+def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
+    """Short proofs only, with 0.9, 0.99 and 0.999 equally far apart."""
+    operations = [row.operations for row in rows if row.strategy not in (BASELINE, BRUTE_FORCE)]
+    best = max([row.bound for row in rows if row.bound < 1], default=0.9)
+    axes.set_xlim(min(operations) / 1.05, max(operations) * 2.1)
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis(EngFormatter(sep=""))
+    axes.set_yscale("function", functions=(_nines, lambda nines: 1 - 10.0**-nines))
+    axes.set_ylim(0, 1 - (1 - best) / 1.6)
+    axes.set_yticks([tick for tick in NINES if tick <= best])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylabel("bound, on a logarithmic scale of what is left out")
+    axes.set_title("Short proofs", loc="left")
+
+
+def _nines(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """1 for 0.9, 2 for 0.99, 3 for 0.999."""
+    return np.asarray(-np.log10(np.maximum(1 - bound, 1e-12)))
+
+
+def _legend(rows: Sequence[Row]) -> list[Line2D]:
+    handles = []
+    for name, (colour, marker) in _strategies(rows).items():
+        face = "white" if name in LONG_PROOFS else colour
+        handles.append(Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name))
+    models = len({row.model for row in rows})
+    label = "best bound" if models == 1 else f"best bound, mean and range of {models} models"
+    handles.append(Line2D([], [], color="black", lw=1.3, label=label))
+    handles.append(Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs"))
+    if published_points(rows[0].total):
+        handles += [
+            Line2D([], [], color="dimgrey", marker=marker, ls="", mew=1.6, label=label)
+            for marker, label in SOURCES.values()
+        ]
+    return handles

@@ -1,0 +1,82 @@
+"""What people see: tables on standard output, progress and errors on standard error.
+
+Colour and progress bars appear on terminals only; elsewhere the text is plain, and as wide as needed.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+# Tables are never squeezed below the first, and wrap at the second where no terminal sets a width.
+LEAST_WIDTH = 100
+WIDTH_OF_FILES = 160
+
+
+def print_table(columns: list[str], rows: list[list[str]], words: tuple[str, ...] = ()) -> None:
+    """Print a table; the columns named in `words` are text, the others numbers."""
+    console = Console(markup=False, highlight=False)
+    console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_OF_FILES
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="left" if column in words else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    with console.capture() as capture:
+        console.print(table)
+    # Rich fills every line with blanks to the width of the table, and adds empty ones around it.
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    print("\n".join(line for line in lines if line))
+
+
+class Steps:
+    """A progress bar over the steps of a long command."""
+
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total) if progress else TaskID(0)
+        self._started = 0
+
+    def start(self, step: str) -> None:
+        """Show that all steps so far are done and that `step` begins."""
+        if self._progress:
+            self._progress.update(self._task, description=step, completed=self._started, refresh=True)
+        self._started += 1
+
+
+@contextmanager
+def progress_bar(total: int | None = None) -> Iterator[Steps]:
+    """A progress bar for `total` steps, or one that only moves if the number is not known."""
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield Steps(None, total)
+        return
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        # Rich would send what is printed meanwhile to the bar's console: results to standard error.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
+        yield Steps(progress, total)
+
+
+def print_error(message: str) -> None:
+    """One line on standard error, whatever the message holds."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    print(f"compact-proofs: {line[:1000]}", file=sys.stderr)

@@ -1,0 +1,227 @@
+"""The kernel as a program: what it is made of, and that its verdict depends on nothing but the files."""
+
+import ast
+import io
+import json
+import os
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+from small_models import certificate_file, max_model, model_file, one_check, singletons
+
+import checker
+from certificates.exact import prove_exact
+from checker.__main__ import main
+from checker.certificate import Group
+from checker.check import check
+
+KERNEL = Path(checker.__file__).parent
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(KERNEL.rglob("*.py"))}
+TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
+every_source = pytest.mark.parametrize("name", TREES)
+
+MAX_LINES_OF_CODE = 700
+# Functions of `math` that take integers to integers. Everything else there makes floats.
+INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
+# What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
+INTEGER_NUMPY = {
+    *("add", "argmin", "array", "diff", "empty", "flatnonzero", "int64", "ix_", "logical_or"),
+    *("maximum", "minimum", "ndarray", "ones", "zeros"),
+}
+# They make floats, or guess a type, unless told.
+NEEDS_DTYPE = {"array", "empty", "full", "ones", "zeros"}
+
+
+def lines_of_code(source: str) -> int:
+    """The lines with something on them other than comments and docstrings."""
+    docstrings = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                docstrings |= set(range(first.lineno, (first.end_lineno or 0) + 1))
+    layout = {
+        *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
+        *(tokenize.ENDMARKER, tokenize.ENCODING),
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in layout:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstrings)
+
+
+def test_lines_of_code_are_counted_as_stated() -> None:
+    source = '"""One\n\ntwo."""\n\nx = [\n    1,  # one\n]\n# two\n'
+    source += 'def f():\n    """F."""\n    return """a\nb"""\n'
+    assert lines_of_code(source) == 6
+
+
+def test_the_kernel_is_small() -> None:
+    counts = {name: lines_of_code(source) for name, source in SOURCES.items()}
+    print(sum(counts.values()), counts)
+    assert sum(counts.values()) <= MAX_LINES_OF_CODE
+
+
+@every_source
+def test_the_kernel_imports_nothing_else(name: str) -> None:
+    """Not at the top of a file, not inside functions, and not by name at run time."""
+    for node in ast.walk(TREES[name]):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module
+            modules = [node.module]
+        for module in modules:
+            root = module.split(".")[0]
+            assert root in sys.stdlib_module_names or root in {"numpy", "flint", "checker"}, module
+            assert root not in {"importlib", "pickle", "marshal", "ctypes", "decimal", "random"}
+        if isinstance(node, ast.Name):
+            assert node.id not in {"__import__", "eval", "exec", "compile", "globals"}
+
+
+@every_source
+def test_no_check_is_left_to_assert(name: str) -> None:
+    """`python -O` removes them."""
+    assert not [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Assert)]
+    assert "__debug__" not in SOURCES[name]
+
+
+@every_source
+def test_no_float_takes_part(name: str) -> None:
+    tree = TREES[name]
+    for node in ast.walk(tree):
+        place = f"{name}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Constant) and isinstance(node.value, float | complex):
+            # The seconds that a check took are the only ones.
+            assert name == "check.py" and place in _annotations(tree, name), place
+        if isinstance(node, ast.BinOp | ast.AugAssign):
+            assert not isinstance(node.op, ast.Div), place
+        if isinstance(node, ast.Name):
+            allowed = name == "check.py" and place in _annotations(tree, name)
+            assert node.id != "float" or allowed, place
+            assert node.id not in {"complex", "round"}, place
+        if isinstance(node, ast.ImportFrom) and node.module == "math":
+            assert {alias.name for alias in node.names} <= INTEGER_FUNCTIONS, place
+        if isinstance(node, ast.Import):
+            assert "math" not in {alias.name for alias in node.names}, place
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert node.value.id != "np" or node.attr in INTEGER_NUMPY, f"{place}: np.{node.attr}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            if isinstance(owner, ast.Name) and owner.id == "np" and node.func.attr in NEEDS_DTYPE:
+                given = {keyword.arg for keyword in node.keywords}
+                assert "dtype" in given or len(node.args) > 1, place
+
+
+def _annotations(tree: ast.Module, name: str) -> set[str]:
+    return {f"{name}:{node.annotation.lineno}" for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)}
+
+
+def test_powers_with_negative_exponents_would_be_floats() -> None:
+    """`2 ** -k` is a float: every base 2 power in the kernel has a constant or a checked exponent."""
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+                assert not isinstance(node.right, ast.UnaryOp), f"{name}:{node.lineno}"
+
+
+# The verdict depends on the files alone
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("files")
+    data = model_file(max_model(3, 4, sharpness=3))
+    (folder / "model").write_bytes(data)
+    (folder / "certificate").write_bytes(prove_exact(data))
+    return folder / "model", folder / "certificate"
+
+
+def run(
+    files: tuple[Path, Path], *options: str, folder: Path = KERNEL.parent, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`python -m checker --json` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *options, "-m", "checker", *map(str, files), "--json"],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def without_seconds(output: str) -> dict[str, object]:
+    verdict: dict[str, object] = json.loads(output)
+    del verdict["seconds"]
+    return verdict
+
+
+def test_the_verdict_is_the_same_everywhere(files: tuple[Path, Path]) -> None:
+    here = check(files[0].read_bytes(), files[1].read_bytes())
+    assert (here.verdict, here.correct_at_least) == ("accepted", 64)
+    plain = run(files)
+    assert plain.returncode == 0 and plain.stderr == ""
+    verdict = without_seconds(plain.stdout)
+    assert verdict["correct_at_least"] == 64
+    for options, environment in (
+        (("-O",), {}),
+        (("-OO",), {"PYTHONHASHSEED": "1"}),
+        (("-X", "dev", "-W", "error"), {"PYTHONHASHSEED": "2"}),
+        ((), {"OMP_NUM_THREADS": "7", "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0"}),
+        ((), {"PYTHONINTMAXSTRDIGITS": "0"}),
+    ):
+        other = run(files, *options, **environment)
+        assert other.returncode == 0, other.stderr
+        assert without_seconds(other.stdout) == verdict
+
+
+def test_a_forged_certificate_is_rejected_without_asserts(files: tuple[Path, Path]) -> None:
+    text = files[1].read_bytes()
+    forged = files[1].with_name("forged")
+    forged.write_bytes(text.replace(b"correct 64", b"correct 65", 1))
+    for options in ((), ("-O",)):
+        result = run((files[0], forged), *options)
+        assert result.returncode == 1
+        assert result.stderr == "rejected: total: claimed 65 correct, found 64 in the groups\n"
+        assert json.loads(result.stdout)["correct_at_least"] == 0
+
+
+def test_exit_codes(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, certificate = map(str, files)
+    assert main([model, certificate]) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("accepted: at least 64 of 64 inputs are classified correctly, ")
+    assert output.err == ""
+
+    data = files[0].read_bytes()
+    false = tmp_path / "false"
+    false.write_bytes(certificate_file(data, [Group(0, 0, 0, 2, (one_check(0),))], [singletons(4)]))
+    assert main([model, str(false)]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == "rejected: group label 0 queries 0 0: claimed 2 correct of 1, found 1\n"
+
+    for arguments, expected in (
+        ([certificate, model], "declined: model: token 1: expected compact-proofs-model, found "),
+        ([model, model], "declined: certificate: token 1: expected compact-proofs-certificate"),
+        ([model, str(tmp_path)], f"declined: {tmp_path}: Is a directory"),
+        ([model, str(tmp_path / "none")], f"declined: {tmp_path / 'none'}: No such file or"),
+        (
+            [model, os.devnull],
+            "declined: certificate: token 1: expected compact-proofs-certificate",
+        ),
+    ):
+        assert main(arguments) == 2
+        output = capsys.readouterr()
+        assert output.out == "" and output.err.startswith(expected)
+        assert output.err.count("\n") == 1
+
+
+def test_endless_files_are_read_to_the_limit_only() -> None:
+    assert main(["/dev/zero", "/dev/zero"]) == 2

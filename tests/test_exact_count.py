@@ -1,0 +1,54 @@
+"""The strategy `exact` on the shipped models: the true number where it can be known, and close to the
+sampled accuracy where it cannot."""
+
+import json
+from typing import Any
+
+import pytest
+from oracle import count_correct, count_correct_of_four
+from small_models import MODELS, model_file, shipped
+
+from certificates.exact import prove_exact
+from checker.check import Verdict, check
+from checker.model import model_hash
+
+MANIFEST: dict[str, dict[str, Any]] = json.loads((MODELS / "manifest.json").read_text())
+
+
+def proved(name: str, data: bytes) -> Verdict:
+    """The verdict on the certificate by the strategy `exact`."""
+    assert model_hash(data) == MANIFEST[name]["model_sha256"]
+    certificate = prove_exact(data)
+    verdict = check(data, certificate)
+    assert (verdict.verdict, verdict.reason) == ("accepted", "")
+    assert verdict.certificate_bytes == len(certificate) <= 5 * 10**6
+    recipe = MANIFEST[name]["recipe"]
+    assert verdict.total == recipe["vocabulary"] ** recipe["positions"]
+    return verdict
+
+
+# A few seconds for each: half of them for the proof and its check, half for the truth.
+@pytest.mark.parametrize("seed", range(5))
+def test_max_of_4_is_counted_exactly(seed: int) -> None:
+    name = f"max-of-4-seed-{seed}"
+    weights = shipped(name)
+    verdict = proved(name, model_file(weights))
+    truth, _ = count_correct_of_four(weights)
+    assert verdict.correct_at_least == truth
+    # The truth is of the size that sampling says: five standard errors of a million samples.
+    accuracy = MANIFEST[name]["sampled_accuracy"]
+    samples = MANIFEST[name]["samples"]
+    assert abs(truth / 64**4 - accuracy) < 5 * ((1 - accuracy) / samples) ** 0.5
+
+
+def test_the_tiny_model_is_counted_exactly() -> None:
+    weights = shipped("tiny")
+    assert proved("tiny", model_file(weights)).correct_at_least == count_correct(weights)
+
+
+# Proofs that take longer with more positions; the last is the longest of all tests.
+@pytest.mark.parametrize(("positions", "loss"), [(5, 0.0002), (10, 0.001), (20, 0.002)])
+def test_longer_inputs(positions: int, loss: float) -> None:
+    name = f"max-of-{positions}"
+    verdict = proved(name, model_file(shipped(name)))
+    assert verdict.correct_at_least / verdict.total >= MANIFEST[name]["sampled_accuracy"] - loss

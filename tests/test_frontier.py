@@ -1,0 +1,289 @@
+"""The frontier: all proofs of the tiny model, kept and used again, its table and its picture."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certificates.strategies import CLASSES, STRATEGIES
+from checker import check
+from checker.errors import Declined
+from compact_proofs import frontier as frontier_module
+from compact_proofs.command_line import main
+from compact_proofs.frontier import Missing, Point, frontier
+from compact_proofs.frontier_plot import PUBLISHED, draw, published_points
+from compact_proofs.frontier_table import BASELINE, Row, pareto, table, write_csv
+
+ROOT = Path(__file__).parent.parent
+PRICES = (12, 44)
+
+
+class Run:
+    """One call of `frontier` on a model, and how many tasks there were left."""
+
+    def __init__(self, model: Path, output: Path) -> None:
+        steps: list[str] = []
+        self.points, self.missing = frontier([model], output, PRICES, 2, steps.append)
+        self.tasks = len(steps) - 1
+        assert steps == [f"{i} of {self.tasks} tasks done" for i in range(len(steps))]
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the first run. Tests that damage a file there leave it whole."""
+    return tmp_path_factory.mktemp("frontier")
+
+
+@pytest.fixture(scope="module")
+def first(tiny_model: Path, output: Path) -> Run:
+    return Run(tiny_model, output)
+
+
+@pytest.fixture(scope="module")
+def rows(first: Run) -> list[Row]:
+    return table(first.points)
+
+
+def names(points: list[Point]) -> set[str]:
+    return {point.setting.name for point in points}
+
+
+def numbers(points: list[Point]) -> set[tuple[str, int, int]]:
+    return {(point.setting.name, point.verdict.correct_at_least, point.verdict.operations) for point in points}
+
+
+def test_every_strategy_is_proved_and_checked(first: Run, tiny_model: Path, output: Path) -> None:
+    whole = set(STRATEGIES) - set(CLASSES) - {"auto"}
+    assert names(first.points) == whole | {f"{name}-{price}" for name in CLASSES for price in PRICES}
+    assert first.missing == []
+    assert first.tasks == len(STRATEGIES) - 1
+    for point in first.points:
+        (path,) = output.rglob(f"{point.setting.name}.certificate")
+        again = check(tiny_model.read_bytes(), path.read_bytes())
+        assert replace(again, seconds=0.0) == replace(point.verdict, seconds=0.0)
+        assert again.verdict == "accepted"
+        assert min(point.prove_seconds, point.check_seconds) > 0
+
+
+def test_a_second_run_proves_nothing(first: Run, tiny_model: Path, output: Path) -> None:
+    second = Run(tiny_model, output)
+    assert second.tasks == 0
+    assert set(map(repr, second.points)) == set(map(repr, first.points))
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def another_model(data: bytes) -> bytes:
+    record = json.loads(data)
+    record["verdict"]["model_sha256"] = "0" * 64
+    return json.dumps(record).encode()
+
+
+def rejected(data: bytes) -> bytes:
+    record = json.loads(data)
+    record["verdict"]["verdict"] = "rejected"
+    return json.dumps(record).encode()
+
+
+def text_for_a_number(data: bytes) -> bytes:
+    record = json.loads(data)
+    record["verdict"]["operations"] = "few"
+    return json.dumps(record).encode()
+
+
+def without_times(data: bytes) -> bytes:
+    record = json.loads(data)
+    del record["prove_seconds"]
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        ("json", None),
+        ("certificate", None),
+        ("json", cut),
+        ("certificate", cut),
+        ("certificate", lambda data: data.replace(b"1", b"2", 1)),
+        ("json", lambda data: b"\xff" + data),
+        ("json", lambda data: b"[]"),
+        ("json", another_model),
+        ("json", rejected),
+        ("json", text_for_a_number),
+        ("json", without_times),
+    ],
+)
+def test_what_is_damaged_or_gone_is_found_again(
+    first: Run,
+    tiny_model: Path,
+    output: Path,
+    suffix: str,
+    damage: Callable[[bytes], bytes] | None,
+) -> None:
+    (path,) = output.rglob(f"exact.{suffix}")
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    again = Run(tiny_model, output)
+    assert again.tasks == 1
+    assert numbers(again.points) == numbers(first.points)
+    assert Run(tiny_model, output).tasks == 0
+
+
+def test_points_of_other_code_are_not_used(
+    first: Run, tiny_model: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: STRATEGIES[name] for name in ("trivial", "exact")}
+    monkeypatch.setattr(frontier_module, "STRATEGIES", few)
+    assert Run(tiny_model, output).tasks == 0
+    monkeypatch.setattr(frontier_module, "code_version", lambda: "0" * 64)
+    assert Run(tiny_model, output).tasks == 2
+
+
+def test_too_many_inputs_to_try(first: Run, tiny_model: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontier_module, "MAX_TRIED_INPUTS", 215)
+    run = Run(tiny_model, output)
+    assert [(missing.setting.strategy, missing.reason) for missing in run.missing] == [
+        ("brute-force", "216 inputs are too many to try each")
+    ]
+    assert all(isinstance(missing, Missing) for missing in run.missing)
+    # The accuracy is then the one that was sampled when the model was trained.
+    assert {(row.accuracy, row.accuracy_is) for row in table(run.points)} == {(0.995286, "sampled")}
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.model"
+    path.write_bytes(b"wrong")
+    with pytest.raises(Declined, match=r"wrong\.model: model: "):
+        frontier([path], tmp_path)
+
+
+def test_two_models_of_one_name_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    other = tmp_path / tiny_model.name
+    other.write_bytes(tiny_model.read_bytes())
+    with pytest.raises(ValueError, match="two models are called tiny"):
+        frontier([tiny_model, other], tmp_path)
+
+
+points = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12)
+
+
+@given(points)
+def test_the_pareto_frontier_is_what_nothing_is_better_than(points: list[tuple[int, int]]) -> None:
+    def better(a: tuple[int, int], b: tuple[int, int]) -> bool:
+        return a[0] <= b[0] and a[1] >= b[1] and a != b
+
+    assert pareto(points) == [not any(better(a, b) for a in points) for b in points]
+
+
+def test_rows_are_the_numbers_of_the_kernel(first: Run, rows: list[Row]) -> None:
+    proofs = [row for row in rows if row.strategy != BASELINE]
+    assert {(row.strategy, row.operations, row.machine_operations, row.correct_at_least) for row in proofs} == {
+        (
+            point.setting.strategy,
+            point.verdict.operations,
+            point.verdict.machine_operations,
+            point.verdict.correct_at_least,
+        )
+        for point in first.points
+    }
+    for row in rows:
+        assert (row.model, row.total) == ("tiny", 216)
+        assert row.bound == row.correct_at_least / 216
+        assert (row.accuracy, row.accuracy_is) == (215 / 216, "counted")
+        assert row.bound_over_accuracy == pytest.approx(row.correct_at_least / 215)
+    assert [row.operations for row in rows] == sorted(row.operations for row in rows)
+    assert max(row.correct_at_least for row in rows if row.pareto) == 215
+
+
+def test_the_baseline_is_a_fraction_of_brute_force(rows: list[Row]) -> None:
+    (whole,) = (row for row in rows if row.strategy == "brute-force")
+    baseline = [row for row in rows if row.strategy == BASELINE]
+    assert baseline
+    for row in baseline:
+        fraction = row.operations / whole.operations
+        assert row.correct_at_least <= fraction * 215 + 1
+        assert (row.certificate_bytes, row.check_seconds) == (None, None)
+
+
+def test_pictures_are_written(rows: list[Row], tmp_path: Path) -> None:
+    svg, png = draw(rows, tmp_path)
+    assert (svg.name, png.name) == ("frontier.svg", "frontier.png")
+    assert png.read_bytes().startswith(b"\x89PNG") and png.stat().st_size > 10_000
+    written = svg.read_bytes()
+    assert ElementTree.fromstring(written).tag.endswith("svg")
+    draw(rows, tmp_path)
+    assert svg.read_bytes() == written
+
+
+def test_models_of_different_sizes_have_pictures_of_their_own(rows: list[Row], tmp_path: Path) -> None:
+    larger = [replace(row, model="larger", total=64**4) for row in rows]
+    paths = draw([*rows, *larger], tmp_path)
+    assert [path.name for path in paths] == [
+        f"frontier-{name}.{suffix}" for name in ("tiny", "larger") for suffix in ("svg", "png")
+    ]
+    assert all(path.stat().st_size > 10_000 for path in paths)
+
+
+def test_published_points_are_of_our_classes() -> None:
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        points = list(csv.DictReader(file))
+    assert {point["class"] for point in points} <= set(STRATEGIES)
+    assert all(0 < float(point["bound"]) < 1 for point in points)
+    assert len(published_points(64**4)) > 15
+    assert published_points(216) == []
+
+
+def test_the_command(first: Run, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["frontier", str(tiny_model), "-o", str(tmp_path / "output")]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for name in set(STRATEGIES) - {"auto"}:
+        assert re.search(rf"^ ?tiny +{name} ", printed.out, re.MULTILINE), name
+    with (tmp_path / "output" / "frontier.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["strategy"] for row in rows} == {BASELINE, *STRATEGIES} - {"auto"}
+    for name in ("frontier.csv", "frontier.svg", "frontier.png"):
+        assert (tmp_path / "output" / name).stat().st_size > 1000
+        assert name in printed.out
+    assert main([*arguments, "--best"]) == 0
+    best = capsys.readouterr().out
+    assert len(best.splitlines()) < len(printed.out.splitlines())
+
+
+def test_the_command_takes_shipped_models_and_names_unknown_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["frontier", "max-of-7", "-o", str(tmp_path)]) == 2
+    assert "model 'max-of-7' is not shipped" in capsys.readouterr().err
+
+
+def test_the_document_shows_its_table() -> None:
+    document = (ROOT / "docs" / "frontier.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\$ python (benchmarks/frontier_by_class.py .*)$", document, re.MULTILINE)
+    printed = subprocess.run(
+        [sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed in document
+
+
+def test_the_csv_file_has_all_fields(rows: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "frontier.csv"
+    write_csv(rows, path)
+    with path.open(encoding="utf-8", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert [int(row["operations"]) for row in read] == [row.operations for row in rows]
+    assert [float(row["bound"]) for row in read] == [row.bound for row in rows]

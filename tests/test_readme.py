@@ -1,0 +1,75 @@
+"""The README is true: its sessions are replayed, its links lead somewhere.
+
+    .venv/bin/python tests/test_readme.py
+
+writes what the commands print now into the README; sessions marked `timed`, which print times and take
+a while, are replayed only then.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+SESSION = re.compile(r"^```console( timed)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def replay(readme: str, directory: Path, timed: bool) -> str:
+    """`readme` with the output of each session's commands, run one after the other in `directory`."""
+    (directory / "models").symlink_to(ROOT / "models")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    def session(found: re.Match[str]) -> str:
+        if found[1] and not timed:
+            return found[0]
+        lines = []
+        for command in re.findall(r"^\$ (.*)$", found[2], re.MULTILINE):
+            process = subprocess.run(
+                ["bash", "-c", command],
+                cwd=directory,
+                env={**os.environ, "PATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=120,
+            )
+            output = process.stdout.replace(f"{directory}/", "")
+            output = re.sub(rf"{re.escape(str(Path(sys.executable).parent))}/python\S*", "python", output)
+            lines += [f"$ {command}\n", output]
+        return f"```console{found[1] or ''}\n{''.join(lines)}```"
+
+    return SESSION.sub(session, readme)
+
+
+def test_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
+    readme = README.read_text(encoding="utf-8")
+    printed = SESSION.findall(replay(readme, tmp_path, timed=False))
+    assert printed == SESSION.findall(readme)
+
+
+def test_the_python_example_prints_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == re.findall(r"# (.*)", code)
+
+
+def test_links_lead_to_files() -> None:
+    pages = [README, *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        text = replay(README.read_text(encoding="utf-8"), Path(temporary).resolve(), timed=True)
+    if "Traceback" in text:
+        raise SystemExit("a command in the README fails; the README stays as it is")
+    README.write_text(text, encoding="utf-8")
