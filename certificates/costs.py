@@ -226,20 +226,19 @@ def formula(strategy: str) -> Expr:
     """
     if strategy == "auto":
         return budget
+    if strategy == "trivial":
+        return sympy.Integer(0)
     return prepared(strategy) + groups(strategy)
 
 
 def prepared(strategy: str) -> Expr:
-    """The operations of a strategy before any group."""
+    """The operations of a strategy before any group: tables and attention weights."""
     cuts = CLASSES.get(strategy, {})
-    costs = table_costs(cuts) | ({} if strategy == "trivial" else weight_costs(cuts))
-    return sum(costs.values())
+    return sum((table_costs(cuts) | weight_costs(cuts)).values())
 
 
 def groups(strategy: str) -> Expr:
     """The operations of a strategy's groups."""
-    if strategy == "trivial":
-        return sympy.Integer(0)
     if strategy == "brute-force":
         return brute_force_groups()
     return sum(group_costs(GROUP_RULES if strategy == "exact" else GROUP_RULES[:1]).values())
@@ -280,7 +279,6 @@ TABLE_CLASSES = {
 }
 # The same for groups: there are G <= v (v + 1) / 2 of them, with at most C classes and T tokens each.
 GROUP_CLASSES = {
-    "trivial": "",
     "brute-force": "v^(K+1)",
     "exact": "v^2 C T + sequences counted",
 }
@@ -288,16 +286,15 @@ GROUP_CLASSES = {
 
 def asymptotic_class(strategy: str) -> str:
     """How a strategy's operations grow, by what they are for."""
-    if strategy == "auto":
-        return "the budget"
+    if strategy in ("trivial", "auto"):
+        return "1" if strategy == "trivial" else "budget"
     cuts = CLASSES.get(strategy, {})
     by_class: dict[str, list[str]] = {}
     for table in TABLES:
         shape = cuts[table].matrices if table in cuts else ()
         by_class.setdefault(TABLE_CLASSES[shape], []).append(table)
     parts = [f"{', '.join(tables)}: {growth}" for growth, tables in by_class.items()]
-    if groups := GROUP_CLASSES.get(strategy, "G C T"):
-        parts.append(f"groups: {groups}")
+    parts.append(f"groups: {GROUP_CLASSES.get(strategy, 'G C T')}")
     return "; ".join(parts)
 
 

@@ -16,13 +16,13 @@ from checker.certificate import Check, Group
 from checker.groups import RULES, position_bounds
 
 COUNT_BITS = 44
-MAX_ENUMERATED = 2**23
+MAX_ENUMERATED = 2**25
 # Numbers of tokens in the levels next to the label, when sequences are counted by levels.
-NEAR_LEVELS = ((), (2, 1), (2, 1, 1), (4, 2, 1, 1))
+NEAR_LEVELS = ((), (2, 1), (2, 1, 1))
 # A count that leaves out less than this share of all inputs is good enough.
 NEGLIGIBLE_SHARE = 2.0**-22
-# Tokens whose terms are above minus this share one band when sequences are counted.
-NEGLIGIBLE = 2 ** (COUNT_BITS - 24)
+# The lowest tokens share one band when sequences are counted, as long as their terms differ by less.
+NEGLIGIBLE = 2 ** (COUNT_BITS - 30)
 
 
 def prove_exact(model_data: bytes) -> bytes:
@@ -98,8 +98,9 @@ class ExactStrategy:
         every = runs(bands_below(label, (1,) * label))
         check = Check("enumerate", COUNT_BITS, 1, self.single, tuple(undecided), every)
         _, bounds, _ = position_bounds(self.prover.terms, group, check, undecided)
-        least = np.minimum.reduce([row.min(axis=0) for row in bounds])
-        near = np.flatnonzero(least[:label] < -NEGLIGIBLE)
+        terms = np.concatenate(bounds)[:, :label]
+        spread = np.maximum.accumulate(terms, axis=1) - np.minimum.accumulate(terms, axis=1)
+        near = np.flatnonzero((spread > NEGLIGIBLE).any(axis=0))
         far = int(near[0]) if len(near) else label
         check = replace(check, bands=runs(bands_below(label, (1,) * (label - far))))
         others = self.prover.model.positions - 1

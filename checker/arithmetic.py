@@ -74,9 +74,9 @@ class Exponential:
     def lower(self, argument: int) -> int:
         """An integer k with k / 2**bits <= exp(-argument / 2**argument_bits)."""
         result = 0 if argument >> len(self.factors) else 1 << self.bits
-        for i, (factor, _) in enumerate(self.factors):
-            if argument >> i & 1:
-                result = result * factor >> self.bits
+        while result and argument:
+            factor = self.factors[(argument & -argument).bit_length() - 1][0]
+            result, argument = result * factor >> self.bits, argument & argument - 1
         return result
 
     def upper(self, argument: int) -> int:
@@ -84,9 +84,9 @@ class Exponential:
         if argument >> len(self.factors):
             return 1
         result = 1 << self.bits
-        for i, (_, factor) in enumerate(self.factors):
-            if argument >> i & 1:
-                result = -(-result * factor >> self.bits)
+        while argument:
+            factor = self.factors[(argument & -argument).bit_length() - 1][1]
+            result, argument = -(-result * factor >> self.bits), argument & argument - 1
         return result
 
 
@@ -110,4 +110,4 @@ def product_down(weight: Array, gap: Array, bits: int) -> Array:
 
 def interval_product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
     """A lower bound of weight * gap, for every weight from `lower` to `upper`."""
-    return np.minimum(product_down(lower, gap, bits), product_down(upper, gap, bits))
+    return product_down(np.where(gap > 0, lower, upper), gap, bits)

@@ -94,7 +94,7 @@ def parse_model(data: bytes) -> ExactModel:
     for feature, supported in FEATURES.items():
         reader.keyword(feature)
         if reader.peek() != supported:
-            raise Declined(f"model: unsupported {feature} {reader.peek()!r}, supported: {supported}")
+            raise Declined(f"model: unsupported {feature} {reader.peek()[:40]!r}, supported: {supported}")
         reader.line(supported)
     positions = reader.setting("positions", 2, MAX_POSITIONS)
     vocabulary = reader.setting("vocabulary", 1, MAX_VOCABULARY)

@@ -1,9 +1,9 @@
-"""Proofs of every length: each model proved by every strategy at several prices, each proof checked.
+"""Proofs of every length: models proved by every strategy at several prices, and each checked.
 
 Points are found in parallel and kept in files as soon as they are found, so that a run that was
-interrupted continues. What is kept is what the kernel said, in a process of its own, of a certificate
-that lies beside it; a file that is incomplete, damaged, or by other code is not used, and its point is
-found again.
+interrupted continues. What is kept is what the kernel said, in a process of its own, of a
+certificate that lies beside it; a file that is incomplete, damaged, or by other code is not used,
+and its point is found again.
 """
 
 import json
@@ -29,8 +29,8 @@ from compact_proofs.commands import export
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.shipped import shipped_model
 
-# A price of 2**-p of all inputs for an operation is named by its p. The lower the price, the longer and
-# tighter the proof; below the last one hardly anything can be gained.
+# A price of 2**-p of all inputs for an operation is named by its p. The lower the price, the longer
+# and tighter the proof; below the last one hardly anything can be gained.
 PRICES = (12, 16, 18, 20, 21, 22, 23, 24, 26, 30)
 # The strategy that picks one of the others adds no point.
 CHOOSER = "auto"
@@ -55,8 +55,8 @@ class Setting:
 class Point:
     """A proof that the kernel accepted.
 
-    `prove_seconds` is what this proof would have taken alone: the search that proofs of one strategy
-    share counts for each of them.
+    `prove_seconds` is what this proof would have taken alone: the search that proofs of one
+    strategy share counts for each of them.
     """
 
     model: str
@@ -92,15 +92,15 @@ class Task:
 def frontier(
     models: Sequence[Path],
     output: Path,
-    prices: Sequence[int] = PRICES,
+    prices: Sequence[int] | None = None,
     processes: int | None = None,
     starting: Callable[[str], None] = lambda step: None,
 ) -> tuple[list[Point], list[Missing]]:
-    """Prove the exact model files `models` by every strategy, check every proof, and return the points.
+    """Prove the exact model files `models` by every strategy, check all proofs, return the points.
 
     Certificates and verdicts are kept in the directory `output`, and used again by the next run.
-    `processes` run at the same time, by default one per core. `starting` is called with
-    how many tasks of how many are done, at the start and whenever one is.
+    `prices` are `PRICES` by default; `processes` run at the same time, by default one per core.
+    `starting` is called with how many tasks of how many are done, at the start and whenever one is.
 
     Raises `Declined` for a file that is no model, `CheckerFailed` if a check does not accept.
     """
@@ -121,9 +121,11 @@ def frontier(
         results = output / "results" / model_hash(data)[:16] / code_version()[:16]
         for strategy in STRATEGIES:
             if strategy == BRUTE_FORCE and total > MAX_TRIED_INPUTS:
-                missing.append(Missing(name, Setting(strategy), f"{total} inputs are too many to try each"))
+                missing.append(
+                    Missing(name, Setting(strategy), f"{total} inputs are too many to try each")
+                )
             elif strategy != CHOOSER:
-                wanted = tuple(prices) if strategy in CLASSES else (None,)
+                wanted = tuple(prices or PRICES) if strategy in CLASSES else (None,)
                 task = Task(path, strategy, wanted, results)
                 kept = [_kept(name, results, setting, data) for setting in task.settings]
                 points += [point for point in kept if point]
@@ -214,7 +216,9 @@ def _kept(model: str, results: Path, setting: Setting, data: bytes) -> Point | N
             record["certificate_sha256"] == sha256(certificate).hexdigest()
             and verdict.verdict == "accepted"
             and verdict.model_sha256 == model_hash(data)
-            and all(type(getattr(verdict, f.name)) is f.type for f in fields(Verdict) if f.type is int)
+            and all(
+                type(getattr(verdict, f.name)) is f.type for f in fields(Verdict) if f.type is int
+            )
             and isinstance(point.prove_seconds, float)
             and isinstance(point.check_seconds, float)
         )
@@ -232,7 +236,7 @@ def _write(path: Path, data: bytes) -> None:
 
 @cache
 def code_version() -> str:
-    """The SHA-256 of the source of what proves and checks. With other code, points may be others."""
+    """The SHA-256 of the source of what proves and checks; with other code, points may differ."""
     version = sha256()
     for package in (checker, certificates):
         for path in sorted(Path(next(iter(package.__path__))).glob("*.py")):
@@ -242,7 +246,7 @@ def code_version() -> str:
 
 
 def model_file(name: str, output: Path) -> Path:
-    """The exact model file `name`, or that of the shipped model of this name, exported to `output`."""
+    """The exact model file `name`, or that of the shipped model `name`, exported to `output`."""
     if Path(name).exists():
         return Path(name)
     output.mkdir(parents=True, exist_ok=True)

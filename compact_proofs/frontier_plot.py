@@ -20,7 +20,7 @@ from compact_proofs.frontier import BRUTE_FORCE
 from compact_proofs.frontier_table import BASELINE, Row
 
 PUBLISHED = Path(__file__).with_name("published_points.csv")
-# Colours that remain different to the colour-blind (Okabe and Ito, 2008), each with its own marker.
+# Colours that remain different to the colour-blind, each with a marker of its own.
 STYLES = (
     ("#0072B2", "o"),
     ("#E69F00", "s"),
@@ -28,19 +28,26 @@ STYLES = (
     ("#CC79A7", "D"),
     ("#56B4E9", "v"),
     ("#D55E00", "<"),
-    ("#999999", "X"),
+    ("#661100", ">"),
 )
 # Proofs with exact tables that leave no group out are black.
 LONG_PROOFS = {"cubic": "p", "exact": "*", BRUTE_FORCE: "h"}
-NINES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9998, 0.9999)
+NINES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9995, 0.9999)
 # A published bound has the colour of its class.
-SOURCES = {"arXiv": ("+", "published (arXiv 2406.11779)"), "code": ("x", "published code, other models")}
+SOURCES = {
+    "arXiv": ("+", "published (arXiv 2406.11779)"),
+    "code": ("x", "published code, other models"),
+}
 
 
 def published_points(inputs: int) -> list[dict[str, str]]:
     """The published bounds with known operations, for models of so many inputs."""
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
-        return [point for point in csv.DictReader(file) if point["operations"] and int(point["inputs"]) == inputs]
+        return [
+            point
+            for point in csv.DictReader(file)
+            if point["operations"] and int(point["inputs"]) == inputs
+        ]
 
 
 def draw(rows: Sequence[Row], output: Path) -> list[Path]:
@@ -82,7 +89,7 @@ def picture(rows: Sequence[Row]) -> Figure:
 
 
 def _strategies(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
-    """The colour and marker of each strategy that proves something, in the order of their lengths."""
+    """Colour and marker of each strategy that proves something, by the length of its proofs."""
     names: dict[str, int] = {}
     for row in rows:
         if row.strategy != BASELINE and row.correct_at_least:
@@ -113,21 +120,21 @@ def _classes(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _best(axes: Axes, rows: Sequence[Row]) -> None:
-    """For each number of operations the best bound, from the worst to the best model, and its mean."""
-    operations = np.geomspace(min(r.operations for r in rows), 2 * max(r.operations for r in rows), 4000)
+    """The best bound for each number of operations: worst to best model, and the mean."""
+    proofs = [row for row in rows if row.pareto and row.strategy != BASELINE]
+    operations = np.array(sorted({row.operations for row in proofs}))
+    operations = np.append(operations, 3 * max(row.operations for row in rows))
     best = []
     for model in sorted({row.model for row in rows}):
-        steps = sorted(
-            (row.operations, row.bound)
-            for row in rows
-            if row.model == model and row.pareto and row.strategy != BASELINE
-        )
+        steps = sorted((row.operations, row.bound) for row in proofs if row.model == model)
         reached = np.searchsorted([step[0] for step in steps], operations, side="right")
         best.append(np.array([0.0, *(step[1] for step in steps)])[reached])
+    # It begins where there is a bound for every model.
     started = np.min(best, axis=0) > 0
     shown, values = operations[started], np.array(best)[:, started]
-    axes.fill_between(shown, values.min(axis=0), values.max(axis=0), color="black", alpha=0.12, lw=0)
-    axes.plot(shown, values.mean(axis=0), color="black", lw=1.3, zorder=5)
+    low, high = values.min(axis=0), values.max(axis=0)
+    axes.fill_between(shown, low, high, step="post", color="black", alpha=0.12, lw=0)
+    axes.step(shown, values.mean(axis=0), where="post", color="black", lw=1.3, zorder=5)
 
 
 def _baseline(axes: Axes, rows: Sequence[Row]) -> None:
@@ -185,14 +192,18 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
     handles = []
     for name, (colour, marker) in _strategies(rows).items():
         face = "white" if name in LONG_PROOFS else colour
-        handles.append(Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name))
+        handles.append(
+            Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name)
+        )
     models = len({row.model for row in rows})
     label = "best bound" if models == 1 else f"best bound, mean and range of {models} models"
     handles.append(Line2D([], [], color="black", lw=1.3, label=label))
-    handles.append(Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs"))
+    handles.append(
+        Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs")
+    )
     if published_points(rows[0].total):
         handles += [
-            Line2D([], [], color="dimgrey", marker=marker, ls="", mew=1.6, label=label)
+            Line2D([], [], color="black", marker=marker, ls="", mew=1.6, label=label)
             for marker, label in SOURCES.values()
         ]
     return handles

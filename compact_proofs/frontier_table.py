@@ -1,8 +1,9 @@
 """The table of a frontier: a row for each proof of each model, beside the honest baseline.
 
-The baseline is to check a fraction of the inputs one by one: its bound is that fraction of the accuracy,
-and its operations that fraction of the operations of `brute-force`. A row is on the Pareto frontier of
-its model if no other row has a bound as good and operations as few, and is better in one of the two.
+The baseline is to check a fraction of the inputs one by one: its bound is that fraction of the
+accuracy, and its operations that fraction of the operations of `brute-force`. A row is on the
+Pareto frontier of its model if no other row has a bound as good and operations as few, and is
+better in one of the two.
 """
 
 import csv
@@ -25,9 +26,9 @@ class Row:
     """One proof. Numbers are the kernel's, but for the seconds.
 
     `asymptotic_class` is how operations grow with the model (`certificates.costs`). `price` is what
-    an operation had to buy, as a share of all inputs. `accuracy` is the share of inputs that the model
-    gets right, `counted` by trying each, or `sampled`; None if not known. Rows of the baseline have no
-    certificate and no times.
+    an operation had to buy, as a share of all inputs. `accuracy` is the share of inputs that the
+    model gets right, `counted` by trying each, or `sampled`; None if not known. Rows of the
+    baseline have no certificate and no times.
     """
 
     model: str
@@ -81,7 +82,9 @@ def _rows(points: Sequence[Point]) -> list[Row]:
     if brute_force:
         rows += [_baseline(brute_force, fraction) for fraction in FRACTIONS]
     # Of equal proofs at several prices, the one at the highest.
-    rows = list({(row.strategy, row.operations, row.correct_at_least): row for row in rows[::-1]}.values())
+    rows = list(
+        {(row.strategy, row.operations, row.correct_at_least): row for row in rows[::-1]}.values()
+    )
     marks = pareto([(row.operations, row.correct_at_least) for row in rows])
     marked = [Row(**{**asdict(row), "pareto": mark}) for row, mark in zip(rows, marks, strict=True)]
     return sorted(marked, key=lambda row: (row.operations, row.correct_at_least, row.strategy))
@@ -170,7 +173,7 @@ PRINTED = (
 
 
 def printed(row: Row) -> list[str]:
-    """The cells of a row as text, in the order of `PRINTED`; a sampled accuracy is marked by `~`."""
+    """The cells of a row, in the order of `PRINTED`; `~` marks a share of a sampled accuracy."""
     return [
         row.model,
         row.strategy,

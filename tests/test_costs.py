@@ -5,22 +5,24 @@ A count by levels depends on which branches it is spared. There a formula gives 
 are equal to the meter where all branches are spared and where none is. Everything else is equal.
 """
 
+import ast
 import random
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import accumulate
 from pathlib import Path
 
 import pytest
 import sympy
-from small_models import Model, certificate_file, kernel_terms, model_file, shipped
+from small_models import Model, certificate_file, model_file, shipped
 
 from certificates import costs
+from certificates.published import ATTENTION_MEAN, OUR_STRATEGY, published_name
 from certificates.short import Cut, Rank, low_rank_tables
 from certificates.strategies import STRATEGIES, prove
 from checker.certificate import TABLES, Certificate, Check, Group, Table, parse_certificate
 from checker.check import Verdict, check
-from checker.groups import RULES, position_bounds
+from checker.groups import RULES
 from checker.model import ExactModel, parse_model
 
 ROOT = Path(__file__).parent.parent
@@ -35,8 +37,6 @@ CUTS = [
     {"OV": Cut((3, 1), (Rank(1), Rank(2))), "EU": Cut((1, 1), (Rank(1), Rank(2)))},
     {"OV": Cut((2, 2), (Rank(2), Rank(2))), "QK": Cut((1, 3), (Rank(1), Rank(1)))},
 ]
-# Few levels, for which a search that fails everywhere is spared no branch.
-FEW_LEVELS = 2
 
 
 def capable_model(sizes: Sequence[int], seed: int) -> Model:
@@ -47,10 +47,7 @@ def capable_model(sizes: Sequence[int], seed: int) -> Model:
     generator = random.Random(seed)
 
     def noise(rows: int, columns: int) -> list[list[Fraction]]:
-        return [
-            [Fraction(generator.randint(-64, 64), 2**14) for _ in range(columns)]
-            for _ in range(rows)
-        ]
+        return [[Fraction(generator.randint(-64, 64), 2**14) for _ in range(columns)] for _ in range(rows)]
 
     model = {
         "W_E": noise(vocabulary, width),
@@ -63,7 +60,7 @@ def capable_model(sizes: Sequence[int], seed: int) -> Model:
     }
     for token, row in enumerate(model["W_E"]):
         row[0], row[1] = Fraction(token, 8), Fraction(1)
-    model["W_Q"][1][0], model["W_K"][0][0] = Fraction(32), Fraction(16)
+    model["W_Q"][1][0], model["W_K"][0][0] = Fraction(8), Fraction(16)
     model["W_V"][0][0] = model["W_V"][1][1] = Fraction(1)
     model["W_O"][0][2] = model["W_O"][1][3] = Fraction(16)
     for output in range(outputs):
@@ -72,10 +69,8 @@ def capable_model(sizes: Sequence[int], seed: int) -> Model:
     return model
 
 
-def expected(
-    model: ExactModel, certificate: Certificate, cuts: dict[str, Cut], spared: bool
-) -> dict[str, int]:
-    """The operations by rule, by the formulas; S of convolutions is added by the caller."""
+def expected(model: ExactModel, certificate: Certificate, cuts: dict[str, Cut], spared: bool) -> dict[str, int]:
+    """The operations by rule, by the formulas."""
     rules = {check.rule for group in certificate.groups for check in group.checks}
     formulas = costs.table_costs(cuts) | costs.weight_costs(cuts)
     formulas |= costs.group_costs(sorted(rules))
@@ -83,61 +78,42 @@ def expected(
     return {rule: costs.evaluate(cost, values) for rule, cost in formulas.items()}
 
 
-def random_groups(
-    model: ExactModel, partitions: Sequence[Sequence[int]], seed: int, margin: int
-) -> Iterator[Group]:
-    """Groups of random checks, which claim nothing, so that all are accepted."""
+def random_groups(model: ExactModel, partitions: Sequence[Sequence[int]], seed: int) -> Iterator[Group]:
+    """Groups of random checks of all inputs, which claim nothing, so that all are accepted."""
     generator = random.Random(seed)
     for label in range(model.vocabulary):
         query = 0
         while query <= label:
-            most = label - 1 if query < label else label
-            last = min(most, query + generator.randint(0, 2))
-            checks = []
-            for number in range(generator.randint(1, 2)):
-                rule = generator.choice(sorted(RULES)) if query == last else "levels"
-                bands, left = [], label
-                while left and generator.random() < 0.8:
-                    width = generator.choice([k for k in range(1, left + 1)])
-                    if not bands or bands[-1][1] != width:
-                        bands.append((1, width))
-                        left -= width
-                count = len(bands)
-                levels = ()
-                if rule == "levels" and count:
-                    levels = (count - 1, 1) if count > 1 and generator.random() < 0.5 else (count,)
-                    if generator.random() < 0.3:
-                        levels = (1,) * count
-                partition = generator.randrange(len(partitions))
-                classes = None
-                if number == 0 and generator.random() < 0.5:
-                    every = range(len(partitions[partition]) - 1)
-                    classes = tuple(sorted(generator.sample(every, generator.randint(1, len(every)))))
-                step = 30 if rule == "convolution" else 0
-                checks.append(
-                    Check(rule, 40, margin, partition, classes, tuple(bands), levels, step)
-                )
-            rest = Check("levels", 40, margin, 0, None, (), ())
+            last = label if query == label else min(label - 1, query + generator.randint(0, 2))
+            rules = sorted(RULES) if query == last else ["levels"]
+            checks = [random_check(generator, label, rules, partitions) for _ in range(2)]
+            rest = Check("levels", 40, 1, 0, None, (), ())
             yield Group(label, query, last, 0, (*checks, rest))
             query = last + 1
 
 
-def convolution_sums(data: bytes, certificate: Certificate) -> int:
-    """S of each convolution times 2 (B + 1), added up: it depends on how far bounds lie apart."""
-    terms = kernel_terms(data, certificate)
-    total = 0
-    for group in certificate.groups:
-        for step, found in costs.covering(certificate, group, terms.tables.model.outputs):
-            if step.rule != "convolution":
-                continue
-            cuts = certificate.partitions[step.partition]
-            classes = [cuts.index(first) for first, _ in found]
-            _, bounds, sizes = position_bounds(terms, group, step, classes)
-            rows = [[k >> step.step for k in row.min(axis=0).tolist()] for row in bounds]
-            ranges = accumulate((max(row) - min(row) for row in rows[:-1]), initial=1)
-            sums = sum(ranges) * (1 if group.first_query == group.label else 2)
-            total += 2 * len(sizes) * sums
-    return total
+def random_check(
+    generator: random.Random, label: int, rules: Sequence[str], partitions: Sequence[Sequence[int]]
+) -> Check:
+    rule = generator.choice(rules)
+    bands: list[tuple[int, int]] = []
+    left = label
+    while left and generator.random() < 0.8:
+        width = generator.randint(1, left)
+        if not bands or bands[-1][1] != width:
+            bands.append((1, width))
+            left -= width
+    levels: tuple[int, ...] = ()
+    if rule == "levels" and bands:
+        shapes = [(len(bands),), (1,) * len(bands)]
+        if len(bands) > 1:
+            shapes.append((len(bands) - 1, 1))
+        levels = generator.choice(shapes)
+    partition = generator.randrange(len(partitions))
+    every = range(len(partitions[partition]) - 1)
+    classes = tuple(sorted(generator.sample(every, generator.randint(1, len(every)))))
+    chosen = generator.choice([None, classes])
+    return Check(rule, 40, 1, partition, chosen, tuple(bands), levels)
 
 
 def metered(data: bytes, certificate: bytes) -> tuple[Verdict, dict[str, int]]:
@@ -159,62 +135,50 @@ def test_rules_by_themselves(sizes: tuple[int, ...], cuts: dict[str, Cut]) -> No
     model = parse_model(data)
     outputs = model.outputs
     partitions = [(*range(outputs + 1),), (0, outputs), (0, 1, 3, outputs)]
-    groups = list(random_groups(model, partitions, seed, margin=1))
-    file = certificate_file(data, groups, partitions, tables=tables(data, cuts))
+    groups = list(random_groups(model, partitions, seed))
+    rough = tables(data, cuts)
+    file = certificate_file(data, groups, partitions, exponential_bits=2048, tables=rough)
     certificate = parse_certificate(file, model)
     least = expected(model, certificate, cuts, spared=True)
     most = expected(model, certificate, cuts, spared=False)
-    sums = convolution_sums(data, certificate)
     _, found = metered(data, file)
-    for formulas in (least, most):
-        if "convolution" in formulas:
-            formulas["convolution"] += sums
-    levels = found.pop("levels")
-    assert least.pop("levels") <= levels <= most.pop("levels")
-    assert {rule: count for rule, count in least.items() if count} == found
-    assert least == most
+    assert least.pop("levels") <= found.pop("levels") <= most.pop("levels")
+    assert least == most == found
 
 
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize(("margin", "spared"), [(1, True), (2**80, False)])
-def test_counting_by_levels_at_its_least_and_most(
-    sizes: tuple[int, ...], margin: int, spared: bool
-) -> None:
+def test_counting_by_levels_at_its_least_and_most(sizes: tuple[int, ...], margin: int, spared: bool) -> None:
+    """Of several levels where all inputs pass, of up to one level where none does."""
     data = model_file(capable_model(sizes, seed=0))
     model = parse_model(data)
-    partition = (*range(model.outputs + 1),)
     groups = []
     for label in range(model.vocabulary):
-        shapes = [(), ((1, label),), ((label, 1),)] if label else [()]
         for query in range(label + 1):
-            bands = shapes[(label + query) % len(shapes)]
+            bands = (((1, label),), ((label, 1),), ())[query % 3] if label else ()
             count = sum(run for run, _ in bands)
-            levels = (count - 1, 1) if count > 1 else (count,) * bool(count)
-            groups.append(
-                Group(label, query, query, 0, (Check("levels", 40, margin, 0, None, bands, levels),))
-            )
-    file = certificate_file(data, groups, [partition])
+            levels = (count - 1, 1) if spared and count > 1 else (count,) * bool(count)
+            step = Check("levels", 40, margin, 0, None, bands, levels)
+            groups.append(Group(label, query, query, 0, (step,)))
+    file = certificate_file(data, groups, [(*range(model.outputs + 1),)])
     _, found = metered(data, file)
     assert found == expected(model, parse_certificate(file, model), {}, spared)
 
 
 def test_most_of_counting_by_levels_in_closed_form() -> None:
-    # What `docs/rules.md` says.
-    k = sympy.Symbol("k", integer=True, positive=True)
-    assert [costs.counting(levels, k)[1] for levels in range(4)] == [
-        5 * k + 4,
-        7 * k + 3,
-        10 * k + 1,
-        3 * k**2 + 15 * k - 6,
-    ]
+    """As `docs/rules.md` has it."""
+    n = sympy.Symbol("n", integer=True, nonnegative=True)
+    found = [costs.counting(levels, n)[1] for levels in range(4)]
+    forms = [11, 12, 7 * n + 20, 7 * (n + 1) * (n + 4) / 2 + 14]
+    assert [sympy.expand(form) for form in forms] == found
 
 
 def test_products_in_their_cheapest_order() -> None:
     assert costs.chain(64, 32, 64) == 64 * 64 * 63
     assert costs.chain(64, 32, 32, 32, 64) == (32 * 32 + 64 * 32 + 64 * 64) * 63
-    assert costs.chain(*costs.PATHS["QK"]).doit().subs(
-        {costs.v: 64, costs.d: 32, costs.d_head: 32}
-    ) == costs.chain(64, 32, 32, 32, 64)
+    assert costs.chain(*costs.PATHS["QK"]).doit().subs({costs.v: 64, costs.d: 32, costs.d_head: 32}) == costs.chain(
+        64, 32, 32, 32, 64
+    )
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -229,9 +193,7 @@ def test_strategies(sizes: tuple[int, ...], strategy: str) -> None:
     if strategy != "trivial":
         assert verdict.correct_at_least > 0.5 * verdict.total
     cost = costs.formula(strategy)
-    least, most = (
-        costs.evaluate(cost, costs.totals(model, parsed, spared)) for spared in (True, False)
-    )
+    least, most = (costs.evaluate(cost, costs.totals(model, parsed, spared)) for spared in (True, False))
     assert least <= verdict.operations <= most
     if strategy in ("trivial", "brute-force"):
         assert least == most
@@ -245,8 +207,85 @@ def test_strategies_on_a_trained_model(strategy: str) -> None:
     model = parse_model(data)
     parsed = parse_certificate(certificate, model)
     cost = costs.formula(strategy)
-    least, most = (
-        costs.evaluate(cost, costs.totals(model, parsed, spared)) for spared in (True, False)
-    )
+    least, most = (costs.evaluate(cost, costs.totals(model, parsed, spared)) for spared in (True, False))
     # The adaptive part leaves little room.
     assert least <= verdict.operations <= most <= 1.15 * least
+
+
+# The pages
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def kernel_sources() -> list[ast.Module]:
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "checker").glob("*.py")]
+
+
+def metered_rules() -> set[str]:
+    """Every name under which the kernel's sources count operations."""
+    names = set(RULES)
+    for tree in kernel_sources():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if called in ("add", "Matrices") and call.args and isinstance(call.args[0], ast.Constant):
+                names.add(call.args[0].value)
+    return names
+
+
+def kernel_messages() -> set[str]:
+    """What the kernel's sources say when they reject or decline, with ... for what they fill in."""
+
+    def text(node: ast.expr) -> str:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(text, node.values))
+        return str(node.value) if isinstance(node, ast.Constant) else "..."
+
+    return {
+        text(node.exc.args[0])
+        for tree in kernel_sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args
+    }
+
+
+def test_every_rule_of_the_kernel_has_an_entry_and_a_formula() -> None:
+    headings = re.findall(r"^### (.*)$", page("rules.md"), re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    assert set(headings) == set(costs.RULE_COSTS) == metered_rules()
+
+
+def test_quoted_messages_are_those_of_the_kernel() -> None:
+    quoted = set(re.findall(r"`([^`]*\.\.\.[^`]*: [^`]*|[^`]*: [^`]*\.\.\.[^`]*)`", page("rules.md")))
+    assert quoted <= kernel_messages()
+    assert len(quoted) > 10
+
+
+def test_every_strategy_is_described() -> None:
+    headings = re.findall(r"^### (.*)$", page("strategies.md"), re.MULTILINE)
+    assert sorted(headings) == sorted(STRATEGIES)
+
+
+def test_every_published_strategy_is_in_the_table() -> None:
+    """Each row of the table stands for every combination of the treatments it names."""
+    table = page("strategies.md").split("\n## The 102 strategies of the paper\n")[1]
+    found: dict[str, str] = {}
+    for row in re.findall(r"^\| (.*) \|$", table, re.MULTILINE):
+        cells = row.split(" | ")
+        if "`" not in cells[0]:
+            continue
+        named = [re.findall(r"`([^`]*)`", cell) for cell in cells]
+        if len(named[0]) == 1 and named[0][0] in OUR_STRATEGY:
+            combinations = [named[0][0]]
+        else:
+            combinations = [
+                published_name(direct, mean, error)
+                for direct in named[0]
+                for mean in ATTENTION_MEAN
+                for error in named[1]
+            ]
+        for name in combinations:
+            assert name not in found
+            found[name] = named[2][0]
+    assert found == OUR_STRATEGY

@@ -51,9 +51,9 @@ def verdict(name: str, strategy: str) -> Verdict:
 @cache
 def true_count(name: str) -> int:
     weights = np.load(DATA / f"{name}.npz")
-    return count_correct_of_four(
-        {key: [[Fraction(float(k)) for k in row] for row in weights[key]] for key in weights}
-    )[0]
+    return count_correct_of_four({key: [[Fraction(float(k)) for k in row] for row in weights[key]] for key in weights})[
+        0
+    ]
 
 
 def test_every_published_strategy_has_one_of_ours() -> None:
@@ -82,9 +82,7 @@ def main() -> None:
         for ours in sorted(set(OUR_STRATEGY.values())):
             names = [name for name, found in OUR_STRATEGY.items() if found == ours]
             found = verdict(model, ours)
-            best = max(
-                published().get((model, name), (true_count(model), 0))[0] for name in names
-            )
+            best = max(published().get((model, name), (true_count(model), 0))[0] for name in names)
             print(
                 f"{model:12} {ours:26} {found.correct_at_least / found.total:8.6f} "
                 f"{best / found.total:8.6f} {len(names)}"
