@@ -98,9 +98,9 @@ class BoxSearch:
                 axis=1,
             )
             for table, rows in (
-                (self.fixed["EU"], label + 1),
-                (self.fixed["OV"], label + 1),
-                (self.fixed["OV positions"], model.positions),
+                (self.fixed[0], label + 1),
+                (self.fixed[1], label + 1),
+                (self.fixed[2], model.positions),
             )
         ]
         eu, ov, positions = gaps

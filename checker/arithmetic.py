@@ -73,21 +73,20 @@ class Exponential:
 
     def lower(self, argument: int) -> int:
         """An integer k with k / 2**bits <= exp(-argument / 2**argument_bits)."""
-        result = 0 if argument >> len(self.factors) else 1 << self.bits
-        while result and argument:
-            factor = self.factors[(argument & -argument).bit_length() - 1][0]
-            result, argument = result * factor >> self.bits, argument & argument - 1
-        return result
+        return 0 if argument >> len(self.factors) else self._product(argument, 0, 1)
 
     def upper(self, argument: int) -> int:
         """An integer k with exp(-argument / 2**argument_bits) <= k / 2**bits."""
-        if argument >> len(self.factors):
-            return 1
-        result = 1 << self.bits
+        return 1 if argument >> len(self.factors) else self._product(argument, 1, -1)
+
+    def _product(self, argument: int, side: int, sign: int) -> int:
+        """The product over the set bits of `argument`, each step rounded down (sign 1) or up (sign -1)."""
+        result, bits = sign << self.bits, self.bits
         while argument:
-            factor = self.factors[(argument & -argument).bit_length() - 1][1]
-            result, argument = -(-result * factor >> self.bits), argument & argument - 1
-        return result
+            lowest = argument & -argument
+            result = result * self.factors[lowest.bit_length() - 1][side] >> bits
+            argument -= lowest
+        return sign * result
 
 
 def bound(array: Array) -> int:

@@ -98,9 +98,9 @@ def _ascending(numbers: Sequence[int]) -> bool:
 
 def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
     """How the table `name` is enclosed; matrix i of its path has the shape (sizes[i], sizes[i + 1])."""
-    reader.keyword("table")
-    reader.keyword(name)
-    if reader.keyword("exact", "low_rank") == "exact":
+    reader.word("table")
+    reader.word(name)
+    if reader.word("exact", "low_rank") == "exact":
         reader.line()
         return Table()
     factors: list[Factor] = []
@@ -115,21 +115,19 @@ def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
             hint = (parse_tensor(reader, "A", rows, rank), parse_tensor(reader, "H", rank, columns))
         if 0 < i < count - 1:
             norm = (parse_tensor(reader, "s", 1, 1), parse_tensor(reader, "C", rows, rows))
-            if norm[0].integers[0, 0] < 0:
-                raise Declined(f"certificate: table {name} factor {i + 1}: the norm s is negative")
         factors.append(Factor(matrices, hint, norm))
         start += matrices
     return Table(tuple(factors))
 
 
 def _parse_check(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Check:
-    rule = reader.keyword("levels", "enumerate")
+    rule = reader.word("levels", "enumerate")
     bits, margin = reader.field(low=1, high=MAX_BITS), reader.field(low=1)
     partition = reader.field(low=0, high=len(partitions) - 1)
     classes: tuple[int, ...] | None = None
     levels: tuple[int, ...] = ()
     if reader.peek() == "rest":
-        reader.keyword("rest")
+        reader.word("rest")
     else:
         last_class = len(partitions[partition]) - 2
         classes = tuple(reader.integers(reader.field(low=1, high=last_class + 1), 0, last_class))
@@ -159,7 +157,7 @@ def parse_certificate(data: bytes, model: ExactModel) -> Certificate:
     """The certificate that `data` denotes, for a model of the sizes of `model`. Raises `Declined`."""
     reader = Reader(data, "certificate")
     reader.line("compact-proofs-certificate", "1")
-    reader.keyword("model")
+    reader.word("model")
     model_sha256 = reader.word()
     if len(model_sha256) != 64 or not set(model_sha256) <= set("0123456789abcdef"):
         raise Declined("certificate: the model's SHA-256 is not 64 lower-case hexadecimal digits")

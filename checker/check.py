@@ -64,23 +64,21 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
 
 def check(model_data: bytes, certificate_data: bytes) -> Verdict:
     """Check a certificate against a model, both given as the bytes of their files. Never raises."""
-    start, meter, verdict = time.perf_counter(), Meter(), Verdict("declined")
+    start, meter = time.perf_counter(), Meter()
+    sizes, sha256 = (len(model_data), len(certificate_data)), model_hash(model_data)
+    verdict, reason, correct, total = "declined", "", 0, 0
     sys.set_int_max_str_digits(0)  # numbers are bounded by the parser; the environment must not matter
     try:
-        verdict.model_sha256 = model_hash(model_data)
-        verdict.model_bytes, verdict.certificate_bytes = len(model_data), len(certificate_data)
         model = parse_model(model_data)
-        verdict.total = model.total
-        certificate = parse_certificate(certificate_data, model)
-        verdict.correct_at_least = check_claims(model, verdict.model_sha256, certificate, meter)
-        verdict.verdict = "accepted"
+        total = model.total
+        correct = check_claims(model, sha256, parse_certificate(certificate_data, model), meter)
+        verdict = "accepted"
     except Declined as error:
-        verdict.reason = str(error)
+        reason = str(error)
     except Rejected as error:
-        verdict.verdict, verdict.reason = "rejected", str(error)
+        verdict, reason = "rejected", str(error)
     except (MemoryError, RecursionError) as error:
-        verdict.reason = f"resources: {type(error).__name__}"
-    verdict.operations, verdict.operations_by_rule = meter.operations, meter.by_rule
-    verdict.machine_operations = meter.machine_operations
-    verdict.seconds = time.perf_counter() - start
-    return verdict
+        reason = f"resources: {type(error).__name__}"
+    counts = meter.operations, meter.machine_operations, meter.by_rule
+    seconds = time.perf_counter() - start
+    return Verdict(verdict, reason, correct, total, *counts, [], *sizes, sha256, seconds)

@@ -16,6 +16,9 @@ from checker.terms import Gaps, Terms
 MAX_SUMS_AT_ONCE = 2**20
 MAX_LEVELS = 64
 
+Levels = tuple[list[int], list[int], list[list[int]], list[int]]
+Positions = tuple[Array, list[Array], list[int]]
+
 
 def group_size(group: Group, positions: int) -> int:
     """The number of inputs in `group`: its label occurs, and no larger token does."""
@@ -61,14 +64,12 @@ def band_cuts(group: Group, check: Check) -> list[int]:
 def last_term(terms: Terms, query: int, label: int, gaps: Gaps, classes: list[int], bits: int) -> Array:
     """A lower bound of the last position's term, class by class."""
     lower, upper = terms.token_weights(query, label, [query], -1, bits)
-    gap = gaps.eu[query] + gaps.ov[query] + gaps.positions[-1]
+    gap = gaps[0][query] + gaps[1][query] + gaps[2][-1]
     terms.meter.add("last", 5 * len(classes), 8 * len(classes))
     return interval_product_down(lower[0], upper[0], gap[classes], bits)
 
 
-def level_bounds(
-    terms: Terms, group: Group, check: Check, classes: list[int]
-) -> tuple[list[int], list[int], list[list[int]], list[int]]:
+def level_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -> Levels:
     """Lower bounds of the terms that `check_levels` adds up.
 
     Returns, class by class, the bound for the last position and the one for the label elsewhere; for each
@@ -82,10 +83,10 @@ def level_bounds(
     count += wide * (within + 4 * bands - len(check.levels) + 3)
     terms.meter.add("levels", count, 2 * count)
 
-    gaps = terms.gaps(label, bits, check.partition, classes)
+    gaps = eu, ov, positions = terms.gaps(label, bits, check.partition, classes)
     last = np.minimum.reduce([last_term(terms, q, label, gaps, classes, bits) for q in queries])
-    eu = gaps.eu[queries.start : queries.stop, classes].min(axis=0)
-    gap, ov = eu + gaps.positions[:-1, classes].min(axis=0), gaps.ov[:, classes]
+    eu, ov = eu[queries.start : queries.stop, classes].min(axis=0), ov[:, classes]
+    gap = eu + positions[:-1, classes].min(axis=0)
     weight = integer_array([min(terms.label_weight(q, bits) for q in queries), 1 << bits], (2, 1))
     label_term = interval_product_down(weight[0], weight[1], gap + ov[label], bits)
     if not bands:
@@ -117,21 +118,19 @@ def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -
     bounds = level_bounds(terms, group, check, classes)
     positions, queries = terms.tables.model.positions, group.last_query - group.first_query + 1
     labels = 0 if group.first_query == group.label else 1
-    passing = count_levels(*bounds, positions - 1, labels, check.margin, terms.meter)
+    passing = count_levels(bounds, positions - 1, labels, check.margin, terms.meter)
     return group_size(group, positions) - queries * passing
 
 
-def count_levels(
-    last: list[int], label_term: list[int], level_terms: list[list[int]], sizes: list[int],
-    others: int, labels: int, margin: int, meter: Meter,
-) -> int:  # fmt: skip
+def count_levels(bounds: Levels, others: int, labels: int, margin: int, meter: Meter) -> int:
     """The number of sequences of `others` tokens, `labels` or more of them the label and the rest in
     levels, for which last + sum of terms >= margin in every class.
 
-    `last` and `label_term` [class], `level_terms` [level][class], `sizes` [level]. Branches on how many
+    `bounds` are last and label_term [class], level_terms [level][class], sizes [level]. Branches on how many
     tokens are in the last level, then in the one before, and so on; between the first level and the
     label, the numbers that pass are an interval. Raises `Declined` for more than MAX_LEVELS levels.
     """
+    last, label_term, level_terms, sizes = bounds
     if len(sizes) > MAX_LEVELS:
         raise Declined(f"levels: {len(sizes)} levels, limit max_levels = {MAX_LEVELS}")
     wide = len(last)
@@ -140,41 +139,36 @@ def count_levels(
     each = zip(last, label_term, least, strict=True)
     if all(a + labels * b + (others - labels) * c >= margin for a, b, c in each):
         return (sum(sizes) + 1) ** others - (sum(sizes) ** others if labels else 0)
-    # least_after[i]: class by class, the least term of the label and of the levels before level i.
-    least_before = list(accumulate(level_terms, lambda a, b: list(map(min, a, b)), initial=label_term))
-    ordered = [all(map(int.__le__, term, least)) for term, least in zip(level_terms, least_before, strict=False)]
+    level_terms, sizes = level_terms or [label_term], sizes or [0]  # for no level, one without tokens
+    # Class by class, the least term of the label and of the levels before level i; whether level i is below it.
+    least_before = accumulate(level_terms, lambda a, b: list(map(min, a, b)), initial=label_term)
+    below = [all(map(int.__le__, *pair)) for pair in zip(level_terms, least_before, strict=False)]
 
     def count(base: list[int], free: int, level: int) -> int:
-        """How many sequences of `free` tokens in the first `level` levels or the label pass."""
+        """How many sequences of `free` tokens in the first levels, up to `level`, or the label pass."""
         meter.add("levels", 7 * wide, branches=1)
+        term, size, passing = level_terms[level], sizes[level], 0
         if level == 0:
-            return int(free >= labels and all(a + free * b >= margin for a, b in zip(base, label_term, strict=True)))
-        if level == 1:
             # With k tokens of the label, the sum less the margin is slack + k * step in each class.
             first, end = labels, free
-            for a, b, c in zip(base, label_term, level_terms[0], strict=True):
+            for a, b, c in zip(base, label_term, term, strict=True):
                 slack, step = a + free * c - margin, b - c
                 if step > 0:
                     first = max(first, -(slack // step))
-                elif step < 0:
-                    end = min(end, slack // -step)
-                elif slack < 0:
-                    return 0
-            return sum(comb(free, k) * sizes[0] ** (free - k) for k in range(first, end + 1))
-        passing, term, size = 0, level_terms[level - 1], sizes[level - 1]
+                elif step < 0 or slack < 0:
+                    end = min(end, slack // -step if step else -1)
+            return sum(comb(free, k) * size ** (free - k) for k in range(first, end + 1))
         for k in range(free + 1):
             more = count([a + k * b for a, b in zip(base, term, strict=True)], free - k, level - 1)
-            if not more and ordered[level - 1]:
+            if not more and below[level]:
                 break
             passing += comb(free, k) * size**k * more
         return passing
 
-    return count(last, others, len(sizes))
+    return count(last, others, len(sizes) - 1)
 
 
-def position_bounds(
-    terms: Terms, group: Group, check: Check, classes: list[int]
-) -> tuple[Array, list[Array], list[int]]:
+def position_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -> Positions:
     """Lower bounds of the terms of a group of one query, each token at each position by itself.
 
     Returns the bounds [class] for the last position; for every other position the bounds [class, band],
@@ -187,14 +181,14 @@ def position_bounds(
     if query != group.last_query:
         raise Rejected(f"{group}: {check.rule}: expected one query, found several")
     cuts = band_cuts(group, check)
-    gaps = terms.gaps(label, bits, check.partition, classes)
+    gaps = eu, ov, positions = terms.gaps(label, bits, check.partition, classes)
     tokens = [*range(cuts[-1]), label]
-    gap = (gaps.eu[query] + gaps.ov)[np.ix_(tokens, classes)]
+    gap = (eu[query] + ov)[np.ix_(tokens, classes)]
     bounds = []
     for j in range(terms.tables.model.positions - 1):
         terms.meter.add(check.rule, 5 * gap.size, 9 * gap.size)
         lower, upper = terms.token_weights(query, label, tokens, j, bits)
-        term = interval_product_down(lower, upper, gap + gaps.positions[j, classes], bits)
+        term = interval_product_down(lower, upper, gap + positions[j, classes], bits)
         bounds.append(np.minimum.reduceat(term, cuts, axis=0).T)
     sizes = [b - a for a, b in zip(cuts, cuts[1:], strict=False)]
     return last_term(terms, query, label, gaps, classes, bits), bounds, [*sizes, 1]
@@ -244,7 +238,5 @@ def count_sums(base: Array, box: Sequence[tuple[Array, Array]], margin: int) -> 
     return int(copies[(sums >= margin).all(axis=0)].sum())
 
 
-RULES: dict[str, Callable[[Terms, Group, Check, list[int]], int]] = {
-    "levels": check_levels,
-    "enumerate": check_enumerate,
-}
+RULES: dict[str, Callable[[Terms, Group, Check, list[int]], int]]
+RULES = {"levels": check_levels, "enumerate": check_enumerate}

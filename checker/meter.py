@@ -33,6 +33,4 @@ class Meter:
         if self.branches > MAX_BRANCHES:
             raise Declined(f"{rule}: more branches than max_branches = {MAX_BRANCHES}")
 
-    @property
-    def operations(self) -> int:
-        return sum(self.by_rule.values())
+    operations = property(lambda self: sum(self.by_rule.values()))

@@ -28,18 +28,11 @@ class Dyadic:
     integers: fmpz_mat
     exponent: int
 
-    @property
-    def rows(self) -> int:
-        return int(self.integers.nrows())
-
-    @property
-    def columns(self) -> int:
-        return int(self.integers.ncols())
-
-    @property
-    def bits(self) -> int:
-        """The bits of the largest entry of `integers`."""
-        return max((int(k).bit_length() for k in self.integers.entries()), default=0)
+    rows = property(lambda self: int(self.integers.nrows()))
+    columns = property(lambda self: int(self.integers.ncols()))
+    T = property(lambda self: Dyadic(self.integers.transpose(), self.exponent))
+    # The bits of the largest of the integers.
+    bits = property(lambda self: max((int(k).bit_length() for k in self.integers.entries()), default=0))
 
 
 @dataclass(frozen=True)
@@ -58,10 +51,8 @@ class ExactModel:
     task: str
     weights: dict[str, Dyadic]
 
-    @property
-    def total(self) -> int:
-        """The number of inputs: every token sequence of length `positions`."""
-        return self.vocabulary**self.positions
+    # The number of inputs: every token sequence of length `positions`.
+    total = property(lambda self: self.vocabulary**self.positions)
 
     def path_sizes(self, table: str) -> tuple[int, ...]:
         """Rows and columns along the path of matrices whose product is the table QK, OV or EU."""
@@ -92,15 +83,13 @@ def parse_model(data: bytes) -> ExactModel:
     reader = Reader(data, "model")
     reader.line("compact-proofs-model", "1")
     for feature, supported in FEATURES.items():
-        reader.keyword(feature)
+        reader.word(feature)
         if reader.peek() != supported:
             raise Declined(f"model: unsupported {feature} {reader.peek()[:40]!r}, supported: {supported}")
         reader.line(supported)
     positions = reader.setting("positions", 2, MAX_POSITIONS)
-    vocabulary = reader.setting("vocabulary", 1, MAX_VOCABULARY)
-    outputs = reader.setting("outputs", 1, MAX_VOCABULARY)
-    width = reader.setting("width", 1, MAX_WIDTH)
-    head_width = reader.setting("head_width", 1, MAX_WIDTH)
+    vocabulary, outputs = (reader.setting(name, 1, MAX_VOCABULARY) for name in ("vocabulary", "outputs"))
+    width, head_width = (reader.setting(name, 1, MAX_WIDTH) for name in ("width", "head_width"))
     reader.line("task", "max")
     if outputs < vocabulary:
         raise Declined(f"model: task max needs outputs >= vocabulary, found {outputs} < {vocabulary}")

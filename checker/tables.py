@@ -11,7 +11,6 @@ The tables of the positions, with W_pos in place of W_E (EQKP and PVOU), are sma
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from flint import fmpz_mat
@@ -29,12 +28,9 @@ MAX_PRECISIONS = 8
 Rows = list[list[int]]
 
 
-@dataclass(frozen=True)
-class Enclosure:
-    """A table known entry by entry: lower <= entry <= upper, as exact numbers."""
-
-    lower: Dyadic
-    upper: Dyadic
+# A table known entry by entry, (lower, upper): lower <= entry <= upper, as exact numbers.
+Enclosure = tuple[Dyadic, Dyadic]
+Fixed = tuple[Array, Array]
 
 
 class Matrices:
@@ -83,10 +79,6 @@ class Matrices:
         return [norm_up(square, matrix.exponent + NORM_BITS) for square in squares]
 
 
-def transpose(matrix: Dyadic) -> Dyadic:
-    return Dyadic(matrix.integers.transpose(), matrix.exponent)
-
-
 def check_exact(path: Sequence[Dyadic], meter: Meter) -> Enclosure:
     """Rule `exact`: the table is the product of its path, formed exactly.
 
@@ -94,7 +86,7 @@ def check_exact(path: Sequence[Dyadic], meter: Meter) -> Enclosure:
     matrices, in the order in which they are fewest.
     """
     product = Matrices("exact", meter).product(*path)
-    return Enclosure(product, product)
+    return product, product
 
 
 def check_low_rank(name: str, path: Sequence[Dyadic], table: Table, meter: Meter) -> Enclosure:
@@ -129,14 +121,13 @@ def check_low_rank(name: str, path: Sequence[Dyadic], table: Table, meter: Meter
         if factor.norm is not None:
             check_norm(f"table {name} factor {i + 1}", remainder, *factor.norm, matrices)
             scale = matrices.product(scale, factor.norm[0])
-    rows, columns = matrices.norms(remainders[0]), matrices.norms(transpose(remainders[-1]))
+    rows, columns = matrices.norms(remainders[0]), matrices.norms(remainders[-1].T)
     # The bound, and its difference and sum with the value, are relaxations of the proof itself.
     meter.add("low_rank", len(rows) * (1 + 3 * len(columns)))
     unmetered = Matrices("low_rank", Meter())
-    radius = unmetered.product(
-        Dyadic(fmpz_mat(len(rows), 1, rows), -NORM_BITS), scale, Dyadic(fmpz_mat(1, len(columns), columns), -NORM_BITS)
-    )
-    return Enclosure(unmetered.sum(value, radius, -1), unmetered.sum(value, radius))
+    column, row = fmpz_mat(len(rows), 1, rows), fmpz_mat(1, len(columns), columns)
+    radius = unmetered.product(Dyadic(column, -NORM_BITS), scale, Dyadic(row, -NORM_BITS))
+    return unmetered.sum(value, radius, -1), unmetered.sum(value, radius)
 
 
 def check_norm(place: str, matrix: Dyadic, bound: Dyadic, root: Dyadic, matrices: Matrices) -> None:
@@ -152,13 +143,11 @@ def check_norm(place: str, matrix: Dyadic, bound: Dyadic, root: Dyadic, matrices
     square = int(bound.integers[0, 0]) ** 2
     scaled = Dyadic(fmpz_mat([[square * (i == j) for j in range(size)] for i in range(size)]), 2 * bound.exponent)
     for factor in (matrix, root):
-        scaled = unmetered.sum(scaled, unmetered.product(factor, transpose(factor)), -1)
+        scaled = unmetered.sum(scaled, unmetered.product(factor, factor.T), -1)
     for i, row in enumerate(scaled.integers.table()):
-        if 2 * int(row[i]) < sum(abs(int(k)) for k in row):
-            raise Rejected(
-                f"{place}: low_rank: expected a norm that its hint confirms, found row {i} of "
-                "s**2 I - R R^T - C C^T not diagonally dominant"
-            )
+        if 2 * int(row[i]) < sum(abs(int(k)) for k in row) or bound.integers[0, 0] < 0:
+            found = f"row {i} of s**2 I - R R^T - C C^T not diagonally dominant"
+            raise Rejected(f"{place}: low_rank: expected a norm that its hint confirms, found {found}")
 
 
 class Tables:
@@ -172,55 +161,51 @@ class Tables:
     ) -> None:
         self.model, self.meter = model, meter
         self.score_bits, self.exponential_bits = score_bits, exponential_bits
-        self._fixed: dict[int, dict[str, tuple[Array, Array]]] = {}
+        self._fixed: dict[int, tuple[Fixed, Fixed, Fixed]] = {}
         w = model.weights
         last = fmpz_mat([w["W_pos"].integers.table()[-1]] * model.vocabulary)
         queries = Matrices("embedding", meter).sum(w["W_E"], Dyadic(last, w["W_pos"].exponent))
-        qk = (queries, w["W_Q"], transpose(w["W_K"]))
+        qk = (queries, w["W_Q"], w["W_K"].T)
         ov = (w["W_V"], w["W_O"], w["W_U"])
-        paths = {"QK": (*qk, transpose(w["W_E"])), "OV": (w["W_E"], *ov), "EU": (queries, w["W_U"])}
-        self.enclosures = {
-            name: check_low_rank(name, paths[name], table, meter) if table.factors else check_exact(paths[name], meter)
-            for name, table in zip(TABLES, tables, strict=True)
-        }
-        self.enclosures["QK positions"] = check_exact((*qk, transpose(w["W_pos"])), meter)
+        paths = {"QK": (*qk, w["W_E"].T), "OV": (w["W_E"], *ov), "EU": (queries, w["W_U"])}
+        self.enclosures = {"QK positions": check_exact((*qk, w["W_pos"].T), meter)}
         self.enclosures["OV positions"] = check_exact((w["W_pos"], *ov), meter)
+        for name, table in zip(TABLES, tables, strict=True):
+            path = paths[name]
+            enclosure = check_low_rank(name, path, table, meter) if table.factors else check_exact(path, meter)
+            self.enclosures[name] = enclosure
 
-    def _rounded(self, name: str, bits: int) -> tuple[Array, Array]:
+    def _rounded(self, name: str, bits: int) -> Fixed:
         """The table `name` in fixed point of `bits` bits, its lower and its upper bounds."""
-        lower, upper = self.enclosures[name].lower, self.enclosures[name].upper
+        lower, upper = self.enclosures[name]
         shape = (lower.rows, lower.columns)
         self.meter.add("round", 0, 2 * lower.rows * lower.columns)
         low = [shift_down(int(k), lower.exponent + bits) for k in lower.integers.entries()]
         high = [shift_up(int(k), upper.exponent + bits) for k in upper.integers.entries()]
         return integer_array(low, shape), integer_array(high, shape)
 
-    def fixed(self, bits: int) -> dict[str, tuple[Array, Array]]:
+    def fixed(self, bits: int) -> tuple[Fixed, Fixed, Fixed]:
         """The tables EU, OV and OV positions, each a pair of arrays (lower, upper) of `bits` bits."""
         if bits not in self._fixed:
             if len(self._fixed) >= MAX_PRECISIONS:
                 raise Declined(f"round: more precisions than max_precisions = {MAX_PRECISIONS}")
-            self._fixed[bits] = {name: self._rounded(name, bits) for name in ("EU", "OV", "OV positions")}
+            eu, ov = self._rounded("EU", bits), self._rounded("OV", bits)
+            self._fixed[bits] = eu, ov, self._rounded("OV positions", bits)
         return self._fixed[bits]
 
     def _exponentials(self, name: str) -> tuple[Rows, Rows]:
         """Enclosures of exp(score - largest upper score of the row), the lower and the upper bounds."""
-        low, high = self.enclosures[name].lower, self.enclosures[name].upper
+        low, high = self.enclosures[name]
         rows, columns, bits, head_width = low.rows, low.columns, self.score_bits, self.model.head_width
         lower = [[root_down(int(k), low.exponent + bits, head_width) for k in row] for row in low.integers.table()]
         upper = [[root_up(int(k), high.exponent + bits, head_width) for k in row] for row in high.integers.table()]
         tops = [max(row) for row in upper]
         most = max(top - min(row) for top, row in zip(tops, lower, strict=True))
         exponential = Exponential(bits, self.exponential_bits, most)
-        self.meter.add(
-            "exponential",
-            rows * columns * (1 if low is high else 2),
-            2 * rows * columns * (len(exponential.factors) + 2),
-        )
-        return (
-            [[exponential.lower(top - k) for k in row] for top, row in zip(tops, lower, strict=True)],
-            [[exponential.upper(top - k) for k in row] for top, row in zip(tops, upper, strict=True)],
-        )
+        count, steps = rows * columns, 2 * len(exponential.factors) + 4
+        self.meter.add("exponential", count if low is high else 2 * count, count * steps)
+        below = [[exponential.lower(top - k) for k in row] for top, row in zip(tops, lower, strict=True)]
+        return below, [[exponential.upper(top - k) for k in row] for top, row in zip(tops, upper, strict=True)]
 
     @cached_property
     def weights(self) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:

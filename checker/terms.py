@@ -10,7 +10,6 @@ and the input is correct when it is positive for every o other than m (`docs/sem
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,17 +23,9 @@ MAX_GAPS_KEPT = 16
 Cuts = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Gaps:
-    """Lower bounds of D, V and P for one label, class by class of outputs, the label left out.
-
-    `eu` [query, class] and `ov` [token, class] for queries and tokens up to the label, `positions`
-    [position, class] for all positions. The column of the class {label} is meaningless and unused.
-    """
-
-    eu: Array
-    ov: Array
-    positions: Array
+# Lower bounds of D [query, class], V [token, class] and P [position, class] for one label, class by class of
+# outputs, the label left out; queries and tokens up to the label. The column of the class {label} is unused.
+Gaps = tuple[Array, Array, Array]
 
 
 def class_gaps(table: tuple[Array, Array], rows: int, label: int, cuts: Cuts) -> Array:
@@ -66,8 +57,9 @@ class Terms:
         if key not in self._gaps:
             if len(self._gaps) >= MAX_GAPS_KEPT:
                 self._gaps.clear()
-            rows, fixed = {"EU": tokens, "OV": tokens, "OV positions": positions}, self.tables.fixed(bits)
-            self._gaps[key] = Gaps(*(class_gaps(fixed[name], rows[name], label, cuts) for name in rows))
+            eu, ov, of_positions = self.tables.fixed(bits)
+            gaps = class_gaps(eu, tokens, label, cuts), class_gaps(ov, tokens, label, cuts)
+            self._gaps[key] = *gaps, class_gaps(of_positions, positions, label, cuts)
         for c in classes:
             width, entries = cuts[c + 1] - cuts[c], 2 * self.tables.model.vocabulary + positions
             if self.first_time("class", cuts[c], width):
@@ -84,8 +76,7 @@ class Terms:
         if self.first_time("weights", query):
             # The largest and least position factor and their quotient; that of the last position; the
             # running maxima of the tokens' weights.
-            model = self.tables.model
-            self.meter.add("weights", 2 * (model.positions - 2) + 2 + model.vocabulary - 1)
+            self.meter.add("weights", 2 * self.tables.model.positions + self.tables.model.vocabulary - 3)
         low, high = (side[query][:-1] for side in self.tables.weights[1])
         return (min(low) << bits) // max(high)
 
@@ -96,8 +87,7 @@ class Terms:
         self.meter.add("weights", 2 * len(tokens), 4 * len(tokens))
         least, most = self._label_factor(query, label)
         (token_low, token_high), (low, high) = ((side[0][query], side[1][query]) for side in self.tables.weights)
-        most *= max(high[:-1])
-        least *= max(low[:-1])
+        least, most = least * max(low[:-1]), most * max(high[:-1])
         lower = [(token_low[t] * low[position] << bits) // most for t in tokens]
         upper = [-(-(token_high[t] * high[position] << bits) // least) for t in tokens]
         return integer_array(lower, (len(tokens), 1)), integer_array(upper, (len(tokens), 1))
@@ -111,8 +101,6 @@ class Terms:
     def _label_factor(self, query: int, label: int) -> tuple[int, int]:
         (low, high), (position_low, _) = self.tables.weights
         if low[query][label] <= 0 or max(position_low[query][:-1]) <= 0:
-            raise Rejected(
-                f"weights: query {query} label {label}: expected a positive lower bound of the label's "
-                f"weight, found 0 at exponential_bits {self.tables.exponential_bits}"
-            )
+            at = f"query {query} label {label} exponential_bits {self.tables.exponential_bits}"
+            raise Rejected(f"weights: {at}: expected a positive lower bound of the label's weight, found 0")
         return low[query][label], high[query][label]

@@ -29,23 +29,18 @@ class Reader:
         """The next token without taking it: a word, a newline, or the empty string at the end."""
         return self.tokens[self.place] if self.place < len(self.tokens) else ""
 
-    def word(self) -> str:
-        """The next token, whatever it is."""
-        if self.peek() in ("", "\n"):
-            raise self.fail("a word")
+    def word(self, *expected: str) -> str:
+        """The next token, which must be one of `expected` where these are given."""
+        token = self.peek()
+        if token in ("", "\n") or (expected and token not in expected):
+            raise self.fail(" or ".join(expected) or "a word")
         self.place += 1
-        return self.tokens[self.place - 1]
-
-    def keyword(self, *expected: str) -> str:
-        """The next token, which must be one of `expected`."""
-        if self.peek() not in expected:
-            raise self.fail(" or ".join(expected))
-        return self.word()
+        return token
 
     def line(self, *keywords: str) -> None:
         """The given keywords one after the other, and the end of the line."""
         for keyword in keywords:
-            self.keyword(keyword)
+            self.word(keyword)
         if self.peek() != "\n":
             raise self.fail("the end of the line")
         self.place += 1
@@ -68,7 +63,7 @@ class Reader:
     def field(self, *keywords: str, low: int | None = None, high: int | None = None) -> int:
         """The given keywords one after the other, and one integer within the limits."""
         for keyword in keywords:
-            self.keyword(keyword)
+            self.word(keyword)
         return self.integers(1, low, high)[0]
 
     def setting(self, keyword: str, low: int | None = None, high: int | None = None) -> int:

@@ -19,6 +19,7 @@ import click
 import checker.__main__
 from compact_proofs import commands, demonstration
 from compact_proofs.isolated import CheckerFailed, checker_command
+from compact_proofs.shipped import shipped_models
 from compact_proofs.terminal import print_error, print_table, progress_bar
 from model_export.exact_model import TASKS
 from model_export.training import sampled_accuracy
@@ -140,6 +141,54 @@ def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, ou
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
     accuracy = sampled_accuracy(weights, SAMPLES, seed=1)
     click.echo(f"{output}: right on {accuracy:.3%} of {SAMPLES} random inputs (an estimate)")
+
+
+@_command(
+    "Draw the frontier of bound against operations.",
+    "frontier max-of-4-seed-0 max-of-4-seed-1 -o frontier-output",
+)
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option(
+    "-o",
+    "--output",
+    default="frontier-output",
+    show_default=True,
+    metavar="DIRECTORY",
+    help="Where the files go, and where an interrupted run left them.",
+)
+@click.option("--processes", type=click.IntRange(1), help="At the same time.  [default: one per core]")
+@click.option("--best", is_flag=True, help="Print only what is on the Pareto frontier.")
+def frontier(models: tuple[str, ...], output: str, processes: int | None, best: bool) -> None:
+    """Prove each MODEL by every strategy at several prices, check all proofs, and compare them.
+
+    MODEL is an exact model file, or the name of a shipped model; without any, the shipped models of
+    max-of-4. Writes a table (frontier.csv) and a picture (frontier.svg, frontier.png). Proofs are
+    kept, so that an interrupted run continues. Needs Matplotlib, the extra `frontier`.
+    """
+    # Loaded only here, because they take a second; and before the work, in case they are missing.
+    from compact_proofs import frontier as frontiers
+    from compact_proofs.frontier_plot import draw
+    from compact_proofs.frontier_table import PRINTED, printed, table, write_csv
+
+    directory = Path(output)
+    names = models or tuple(name for name in shipped_models() if name.startswith("max-of-4-"))
+    files = [frontiers.model_file(name, directory) for name in names]
+    with progress_bar() as bar:
+        points, missing = frontiers.frontier(
+            files, directory, processes=processes, starting=bar.start
+        )
+    rows = table(points)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_csv(rows, directory / "frontier.csv")
+    paths = [directory / "frontier.csv", *draw(rows, directory)]
+    print_table(
+        list(PRINTED),
+        [printed(row) for row in rows if row.pareto or not best],
+        words=("model", "strategy"),
+    )
+    for found in missing:
+        click.echo(f"{found.model}: no proof by {found.setting.name}: {found.reason}")
+    click.echo(f"\nFiles are {', '.join(map(str, paths))}.")
 
 
 @_command("Export, prove and check a shipped model.", "demo -o compact-proofs-output")

@@ -88,12 +88,16 @@ def picture(rows: Sequence[Row]) -> Figure:
     return figure
 
 
+def _proofs(rows: Sequence[Row]) -> list[Row]:
+    """The rows of proofs that prove something."""
+    return [row for row in rows if row.strategy != BASELINE and row.correct_at_least]
+
+
 def _strategies(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each strategy that proves something, by the length of its proofs."""
     names: dict[str, int] = {}
-    for row in rows:
-        if row.strategy != BASELINE and row.correct_at_least:
-            names[row.strategy] = min(names.get(row.strategy, row.operations), row.operations)
+    for row in _proofs(rows):
+        names[row.strategy] = min(names.get(row.strategy, row.operations), row.operations)
     ordered = sorted(names, key=lambda name: names[name])
     styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(ordered)}
     for name, marker in LONG_PROOFS.items():
@@ -121,7 +125,7 @@ def _classes(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _best(axes: Axes, rows: Sequence[Row]) -> None:
     """The best bound for each number of operations: worst to best model, and the mean."""
-    proofs = [row for row in rows if row.pareto and row.strategy != BASELINE]
+    proofs = [row for row in _proofs(rows) if row.pareto]
     operations = np.array(sorted({row.operations for row in proofs}))
     operations = np.append(operations, 3 * max(row.operations for row in rows))
     best = []
@@ -161,7 +165,7 @@ def _published(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _frame_whole(axes: Axes, rows: Sequence[Row]) -> None:
-    operations = [row.operations for row in rows if row.strategy != BASELINE]
+    operations = [row.operations for row in _proofs(rows)]
     axes.set_xlim(min(operations) / 2, max(operations) * 2)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("bound: share of inputs proved correct")
@@ -170,7 +174,7 @@ def _frame_whole(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
     """Short proofs only, with 0.9, 0.99 and 0.999 equally far apart."""
-    operations = [row.operations for row in rows if row.strategy not in (BASELINE, BRUTE_FORCE)]
+    operations = [row.operations for row in _proofs(rows) if row.strategy != BRUTE_FORCE]
     best = max([row.bound for row in rows if row.bound < 1], default=0.9)
     axes.set_xlim(min(operations) / 1.05, max(operations) * 2.1)
     for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):

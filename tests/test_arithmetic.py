@@ -246,7 +246,7 @@ def test_count_levels(
         )
         for sequence in product(range(-1, len(tokens)), repeat=others)
     )
-    found = count_levels(last, label, bands, sizes, others, labels, margin, Meter())
+    found = count_levels((last, label, bands, sizes), others, labels, margin, Meter())
     assert found == expected
 
 
@@ -256,7 +256,7 @@ def test_count_levels_does_not_round_to_floats() -> None:
     for sum_of_terms in (-46, 0, 1):
         last = [0, sum_of_terms - 4 * label[1]]
         expected = 1 if sum_of_terms == 1 else 0
-        assert count_levels(last, label, [], [], 4, 1, 1, Meter()) == expected
+        assert count_levels((last, label, [], []), 4, 1, 1, Meter()) == expected
 
 
 @st.composite

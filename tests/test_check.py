@@ -29,7 +29,7 @@ INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
 # What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
 INTEGER_NUMPY = {
     *("add", "argmin", "array", "diff", "empty", "flatnonzero", "int64", "ix_", "logical_or"),
-    *("maximum", "minimum", "ndarray", "ones", "zeros"),
+    *("maximum", "minimum", "ndarray", "ones", "where", "zeros"),
 }
 # They make floats, or guess a type, unless told.
 NEEDS_DTYPE = {"array", "empty", "full", "ones", "zeros"}
