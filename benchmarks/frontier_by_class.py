@@ -9,7 +9,7 @@ models of the same recipe, by the published code (compact_proofs/published_point
 import csv
 import sys
 from collections.abc import Iterable
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from statistics import mean
 
@@ -69,7 +69,8 @@ def columns(models: Iterable[str]) -> dict[str, list[str]]:
 
 def cells(values: list[float]) -> list[str]:
     """The mean and, of several models, the least."""
-    return [f"{mean(values):.5f}", *([f"{min(values):.5f}"] if len(values) > 1 else [])]
+    of_all = [mean(values), *([min(values)] if len(values) > 1 else [])]
+    return ["-" if isnan(value) else f"{value:.5f}" for value in of_all]
 
 
 def by_class(rows: list[Row]) -> str:

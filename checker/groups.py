@@ -61,12 +61,14 @@ def band_cuts(group: Group, check: Check) -> list[int]:
     return list(accumulate(widths, initial=0))
 
 
-def last_term(terms: Terms, query: int, label: int, gaps: Gaps, classes: list[int], bits: int) -> Array:
+def last_term(terms: Terms, group: Group, gaps: Gaps, classes: list[int], bits: int) -> Array:
     """A lower bound of the last position's term, class by class."""
-    lower, upper = terms.token_weights(query, label, [query], -1, bits)
-    gap = gaps[0][query] + gaps[1][query] + gaps[2][-1]
-    terms.meter.add("last", 5 * len(classes), 8 * len(classes))
-    return interval_product_down(lower[0], upper[0], gap[classes], bits)
+    queries = range(group.first_query, group.last_query + 1)
+    lower, upper = terms.token_weights(group.label, [(q, q) for q in queries], -1, bits)
+    rows = slice(queries.start, queries.stop)
+    gap = (gaps[0][rows] + gaps[1][rows] + gaps[2][-1])[:, classes]
+    terms.meter.add("last", 5 * gap.size, 8 * gap.size)
+    return interval_product_down(lower, upper, gap, bits).min(axis=0)
 
 
 def level_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -> Levels:
@@ -84,7 +86,7 @@ def level_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -
     terms.meter.add("levels", count, 2 * count)
 
     gaps = eu, ov, positions = terms.gaps(label, bits, check.partition, classes)
-    last = np.minimum.reduce([last_term(terms, q, label, gaps, classes, bits) for q in queries])
+    last = last_term(terms, group, gaps, classes, bits)
     eu, ov = eu[queries.start : queries.stop, classes].min(axis=0), ov[:, classes]
     gap = eu + positions[:-1, classes].min(axis=0)
     weight = integer_array([min(terms.label_weight(q, bits) for q in queries), 1 << bits], (2, 1))
@@ -187,11 +189,11 @@ def position_bounds(terms: Terms, group: Group, check: Check, classes: list[int]
     bounds = []
     for j in range(terms.tables.model.positions - 1):
         terms.meter.add(check.rule, 5 * gap.size, 9 * gap.size)
-        lower, upper = terms.token_weights(query, label, tokens, j, bits)
+        lower, upper = terms.token_weights(label, [(query, t) for t in tokens], j, bits)
         term = interval_product_down(lower, upper, gap + positions[j, classes], bits)
         bounds.append(np.minimum.reduceat(term, cuts, axis=0).T)
     sizes = [b - a for a, b in zip(cuts, cuts[1:], strict=False)]
-    return last_term(terms, query, label, gaps, classes, bits), bounds, [*sizes, 1]
+    return last_term(terms, group, gaps, classes, bits), bounds, [*sizes, 1]
 
 
 def check_enumerate(terms: Terms, group: Group, check: Check, classes: list[int]) -> int:

@@ -21,6 +21,7 @@ from checker.tables import Tables
 MAX_GAPS_KEPT = 16
 
 Cuts = tuple[int, ...]
+Weights = tuple[Array, Array]
 
 
 # Lower bounds of D [query, class], V [token, class] and P [position, class] for one label, class by class of
@@ -43,6 +44,7 @@ class Terms:
         self.tables, self.partitions, self.meter = tables, partitions, meter
         self._gaps: dict[tuple[int, int, int], Gaps] = {}
         self._known: set[tuple[object, ...]] = set()
+        self._factors: dict[tuple[int, int], tuple[int, int, int]] = {}
 
     def first_time(self, *result: object) -> bool:
         """Whether a shared intermediate result is needed for the first time."""
@@ -80,27 +82,32 @@ class Terms:
         low, high = (side[query][:-1] for side in self.tables.weights[1])
         return (min(low) << bits) // max(high)
 
-    def token_weights(
-        self, query: int, label: int, tokens: Sequence[int], position: int, bits: int
-    ) -> tuple[Array, Array]:
-        """Lower and upper bounds of the weights of `tokens` at `position`, as columns."""
-        self.meter.add("weights", 2 * len(tokens), 4 * len(tokens))
-        least, most = self._label_factor(query, label)
-        (token_low, token_high), (low, high) = ((side[0][query], side[1][query]) for side in self.tables.weights)
-        least, most = least * max(low[:-1]), most * max(high[:-1])
-        lower = [(token_low[t] * low[position] << bits) // most for t in tokens]
-        upper = [-(-(token_high[t] * high[position] << bits) // least) for t in tokens]
-        return integer_array(lower, (len(tokens), 1)), integer_array(upper, (len(tokens), 1))
+    def token_weights(self, label: int, pairs: list[tuple[int, int]], position: int, bits: int) -> Weights:
+        """Lower and upper bounds of the weights at `position`, as columns, for `pairs` of query and token."""
+        self.meter.add("weights", 2 * len(pairs), 4 * len(pairs))
+        (token_low, token_high), (low, high) = self.tables.weights
+        lower, upper = [], []
+        for q, t in pairs:
+            _, least, most = self._label_factor(q, label)
+            lower.append((token_low[q][t] * low[q][position] << bits) // most)
+            upper.append(-(-(token_high[q][t] * high[q][position] << bits) // least))
+        return integer_array(lower, (len(pairs), 1)), integer_array(upper, (len(pairs), 1))
 
     def band_weights(self, query: int, label: int, cuts: Sequence[int], bits: int) -> list[int]:
         """For each band of tokens, an upper bound of their weights at all positions 1 .. n-1."""
-        least, _ = self._label_factor(query, label)
+        least, _, _ = self._label_factor(query, label)
         high = self.tables.weights[0][1][query]
         return [-(-(max(high[a:b]) << bits) // least) for a, b in zip(cuts, cuts[1:], strict=False)]
 
-    def _label_factor(self, query: int, label: int) -> tuple[int, int]:
-        (low, high), (position_low, _) = self.tables.weights
-        if low[query][label] <= 0 or max(position_low[query][:-1]) <= 0:
-            at = f"query {query} label {label} exponential_bits {self.tables.exponential_bits}"
-            raise Rejected(f"weights: {at}: expected a positive lower bound of the label's weight, found 0")
-        return low[query][label], high[query][label]
+    def _label_factor(self, query: int, label: int) -> tuple[int, int, int]:
+        """What weights are divided by: the least of the label's; and, times the largest position factor, the
+        least and the most. Raises `Rejected` if it may be zero."""
+        if (query, label) not in self._factors:
+            (low, high), (position_low, position_high) = self.tables.weights
+            least, top = low[query][label], max(position_low[query][:-1])
+            if least <= 0 or top <= 0:
+                at = f"query {query} label {label} exponential_bits {self.tables.exponential_bits}"
+                raise Rejected(f"weights: {at}: expected a positive lower bound of the label's weight, found 0")
+            most = high[query][label] * max(position_high[query][:-1])
+            self._factors[query, label] = least, least * top, most
+        return self._factors[query, label]
