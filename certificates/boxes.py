@@ -23,7 +23,7 @@ from checker.terms import Cuts, class_gaps
 BITS = 24
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
 SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3))
-QUERY_WIDTHS = (1, 2, 4)
+QUERY_WIDTHS = (1, 2, 4, 8, 16)
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -114,13 +114,23 @@ def check(model: str, certificate: str, as_json: bool) -> int:
 @_command("List the proof strategies.", "strategies")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:
-    """List the proof strategies."""
+    """List the proof strategies: what each does, its class, and its operations as a formula."""
     found = {strategy.name: strategy.description for strategy in commands.strategies()}
     if as_json:
         click.echo(json.dumps({"strategies": found}))
-    else:
-        rows = [[name, description] for name, description in found.items()]
-        print_table(["strategy", "what it does"], rows, words=("strategy", "what it does"))
+        return
+    rows = [[name, description] for name, description in found.items()]
+    print_table(["strategy", "what it does"], rows, words=("strategy", "what it does"))
+    # SymPy takes a second to import, which no other command needs.
+    from certificates.costs import LEGEND, strategy_costs
+
+    click.echo()
+    for name, operations, asymptotic, unexplained in strategy_costs():
+        click.echo(f"{name}: class {asymptotic}; unexplained dimensions {unexplained}")
+        click.echo(f"    operations {operations}")
+    click.echo()
+    for symbol, meaning in LEGEND.items():
+        click.echo(f"{symbol}: {meaning}")
 
 
 @_command(

@@ -31,7 +31,7 @@ from compact_proofs.shipped import shipped_model
 
 # A price of 2**-p of all inputs for an operation is named by its p. The lower the price, the longer
 # and tighter the proof; below the last one hardly anything can be gained.
-PRICES = (12, 16, 18, 20, 21, 22, 23, 24, 26, 30)
+PRICES = (12, 16, 18, 20, 21, 22, 23, 24, 25, 26, 30)
 # The strategy that picks one of the others adds no point.
 CHOOSER = "auto"
 BRUTE_FORCE = "brute-force"
