@@ -2,8 +2,8 @@
 
 `python tests/test_verified.py --cases 100000` compares as many generated cases as asked for and prints
 how they ended; `--shipped` compares every strategy's certificate of every shipped model. The tests
-below do less. A case is a pair of files: a random tiny model and a random
-certificate about it, as generated or with some of their words or bytes changed.
+below do less. A generated case is a random tiny model and a random certificate about it, as they are
+or with some of their words or bytes changed.
 """
 
 import argparse
