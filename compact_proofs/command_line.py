@@ -21,6 +21,7 @@ from compact_proofs import commands, demonstration
 from compact_proofs.isolated import CheckerFailed, checker_command
 from compact_proofs.shipped import shipped_models
 from compact_proofs.terminal import print_error, print_table, progress_bar
+from compact_proofs.verified import NotBuilt, check_verified
 from model_export.exact_model import TASKS
 from model_export.training import sampled_accuracy
 
@@ -96,18 +97,49 @@ def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
 @click.argument("model")
 @click.argument("certificate")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
-def check(model: str, certificate: str, as_json: bool) -> int:
+@click.option(
+    "--kernel",
+    type=click.Choice(["python", "coq", "both"]),
+    default="python",
+    show_default=True,
+    help="The Python kernel, its verified twin, or both, whose verdicts must agree.",
+)
+def check(model: str, certificate: str, as_json: bool, kernel: str) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
-    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged.
+    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged, or the
+    verdicts of both kernels differ.
     """
     said, complained = StringIO(), StringIO()
     with progress_bar() as bar, redirect_stdout(said), redirect_stderr(complained):
         bar.start("check")
-        code = checker.__main__.main([*(["--json"] if as_json else []), "--", model, certificate])
+        if kernel == "python":
+            code = checker.__main__.main([*(["--json"] if as_json else []), "--", model, certificate])
+        else:
+            code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
     sys.stdout.write(said.getvalue())
     sys.stderr.write(complained.getvalue())
+    return code
+
+
+def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) -> int:
+    """Print the verdict of the verified checker, and compare it with the Python kernel's if asked to."""
+    verdict = check_verified(model, certificate)
+    code = checker.__main__.EXIT_CODES[str(verdict["verdict"])]
+    line = f"{verdict['verdict']}: {verdict['reason']}"
+    if code == 0:
+        line = f"accepted: at least {verdict['correct_at_least']} of {verdict['total']} inputs are classified correctly"
+    if compare:
+        other = commands.check(model, certificate)
+        verdict["python"] = other.verdict
+        same = (verdict["verdict"], verdict.get("correct_at_least", 0)) == (other.verdict, other.correct_at_least)
+        line += ", by both kernels" if same else f" by the verified checker, but {other.verdict} by the Python kernel"
+        code = code if same else 2
+    if as_json:
+        click.echo(json.dumps(verdict))
+    if code or not as_json:
+        click.echo(line, err=code != 0)
     return code
 
 
@@ -184,9 +216,7 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
     names = models or tuple(name for name in shipped_models() if name.startswith("max-of-4-"))
     files = [frontiers.model_file(name, directory) for name in names]
     with progress_bar() as bar:
-        points, missing = frontiers.frontier(
-            files, directory, processes=processes, starting=bar.start
-        )
+        points, missing = frontiers.frontier(files, directory, processes=processes, starting=bar.start)
     rows = table(points)
     directory.mkdir(parents=True, exist_ok=True)
     write_csv(rows, directory / "frontier.csv")
@@ -281,7 +311,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (*commands.ERRORS, CheckerFailed) as error:
+    except (*commands.ERRORS, CheckerFailed, NotBuilt) as error:
         print_error(str(error))
     except (ArithmeticError, MemoryError) as error:
         print_error(f"beyond what this command can do: {type(error).__name__} {error}".strip())

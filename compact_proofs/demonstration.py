@@ -62,7 +62,5 @@ def demo(
         verdict, check_seconds = check_isolated(model_path, certificate)
         verdict_path = certificate.with_suffix(".verdict.json")
         verdict_path.write_text(json.dumps(asdict(verdict), indent=2) + "\n", encoding="ascii")
-        results.append(
-            Result(strategy.name, certificate, prove_seconds, check_seconds, verdict, verdict.reason)
-        )
+        results.append(Result(strategy.name, certificate, prove_seconds, check_seconds, verdict, verdict.reason))
     return results

@@ -121,9 +121,7 @@ def frontier(
         results = output / "results" / model_hash(data)[:16] / code_version()[:16]
         for strategy in STRATEGIES:
             if strategy == BRUTE_FORCE and total > MAX_TRIED_INPUTS:
-                missing.append(
-                    Missing(name, Setting(strategy), f"{total} inputs are too many to try each")
-                )
+                missing.append(Missing(name, Setting(strategy), f"{total} inputs are too many to try each"))
             elif strategy != CHOOSER:
                 wanted = tuple(prices or PRICES) if strategy in CLASSES else (None,)
                 task = Task(path, strategy, wanted, results)
@@ -216,9 +214,7 @@ def _kept(model: str, results: Path, setting: Setting, data: bytes) -> Point | N
             record["certificate_sha256"] == sha256(certificate).hexdigest()
             and verdict.verdict == "accepted"
             and verdict.model_sha256 == model_hash(data)
-            and all(
-                type(getattr(verdict, f.name)) is f.type for f in fields(Verdict) if f.type is int
-            )
+            and all(type(getattr(verdict, f.name)) is f.type for f in fields(Verdict) if f.type is int)
             and isinstance(point.prove_seconds, float)
             and isinstance(point.check_seconds, float)
         )

@@ -43,11 +43,7 @@ SOURCES = {
 def published_points(inputs: int) -> list[dict[str, str]]:
     """The published bounds with known operations, for models of so many inputs."""
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
-        return [
-            point
-            for point in csv.DictReader(file)
-            if point["operations"] and int(point["inputs"]) == inputs
-        ]
+        return [point for point in csv.DictReader(file) if point["operations"] and int(point["inputs"]) == inputs]
 
 
 def draw(rows: Sequence[Row], output: Path) -> list[Path]:
@@ -196,15 +192,11 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
     handles = []
     for name, (colour, marker) in _strategies(rows).items():
         face = "white" if name in LONG_PROOFS else colour
-        handles.append(
-            Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name)
-        )
+        handles.append(Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name))
     models = len({row.model for row in rows})
     label = "best bound" if models == 1 else f"best bound, mean and range of {models} models"
     handles.append(Line2D([], [], color="black", lw=1.3, label=label))
-    handles.append(
-        Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs")
-    )
+    handles.append(Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs"))
     if published_points(rows[0].total):
         handles += [
             Line2D([], [], color="black", marker=marker, ls="", mew=1.6, label=label)

@@ -82,9 +82,7 @@ def _rows(points: Sequence[Point]) -> list[Row]:
     if brute_force:
         rows += [_baseline(brute_force, fraction) for fraction in FRACTIONS]
     # Of equal proofs at several prices, the one at the highest.
-    rows = list(
-        {(row.strategy, row.operations, row.correct_at_least): row for row in rows[::-1]}.values()
-    )
+    rows = list({(row.strategy, row.operations, row.correct_at_least): row for row in rows[::-1]}.values())
     marks = pareto([(row.operations, row.correct_at_least) for row in rows])
     marked = [Row(**{**asdict(row), "pareto": mark}) for row, mark in zip(rows, marks, strict=True)]
     return sorted(marked, key=lambda row: (row.operations, row.correct_at_least, row.strategy))
