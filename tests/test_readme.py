@@ -36,7 +36,7 @@ def replay(readme: str, directory: Path, timed: bool) -> str:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=120,
+                timeout=600,
             )
             output = process.stdout.replace(f"{directory}/", "")
             output = re.sub(rf"{re.escape(str(Path(sys.executable).parent))}/python\S*", "python", output)
