@@ -456,12 +456,12 @@ REFUSALS: dict[str, tuple[Callable[[Tensors], Tensors], Callable[[Tensors], None
     "no tokens": (
         short_names,
         put(W_E=np.ones((0, 6))),
-        "tensor W_E: vocabulary = 0, the checker supports 1 to 4096",
+        "tensor W_E: vocabulary = 0, the checker supports 1 to 1024",
     ),
     "too many tokens": (
         short_names,
-        put(W_E=np.ones((4097, 6))),
-        "tensor W_E: vocabulary = 4097, the checker supports 1 to 4096",
+        put(W_E=np.ones((1025, 6))),
+        "tensor W_E: vocabulary = 1025, the checker supports 1 to 1024",
     ),
 }
 
@@ -535,7 +535,7 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("data", [b"", b"\x00" * 64, b"\xff" * 4096, b"PK\x05\x06" + b"\x00" * 18])
+@pytest.mark.parametrize("data", [b"", b"\x00" * 64, b"\xff" * 1024, b"PK\x05\x06" + b"\x00" * 18])
 def test_junk_is_refused(tmp_path: Path, suffix: str, data: bytes) -> None:
     path = tmp_path / f"junk{suffix}"
     path.write_bytes(data)
