@@ -231,3 +231,23 @@ def test_exit_codes(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Cap
 
 def test_endless_files_are_read_to_the_limit_only() -> None:
     assert main(["/dev/zero", "/dev/zero"]) == 2
+
+
+def test_long_integers_under_a_lower_limit_of_digits(tmp_path: Path) -> None:
+    """The parser's limit of digits holds, whatever the environment sets."""
+    data = model_file(max_model(2, 2))
+    lines = prove_exact(data).decode().splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("correct "))
+    lines[place] = "correct 1" + "0" * 700
+    model, certificate = tmp_path / "model", tmp_path / "certificate"
+    model.write_bytes(data)
+    certificate.write_text("\n".join([*lines, ""]))
+    run = subprocess.run(
+        [sys.executable, "-m", "checker", str(model), str(certificate)],
+        env=os.environ | {"PYTHONINTMAXSTRDIGITS": "640"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("rejected: total: claimed 1000")
