@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from certificates.prover import Prover
-from checker.arithmetic import Array
 from checker.certificate import Check, Group
 from checker.terms import Cuts, class_gaps
 
@@ -75,11 +74,10 @@ class BoxSearch:
     def _read_tables(self) -> None:
         """The kernel's enclosures in floating point."""
         tables = self.prover.terms.tables
-        one = 1 << tables.exponential_bits
-        tokens, positions = (
-            [np.array([[k / one for k in row] for row in side]) for side in part] for part in tables.weights
-        )
-        (self.token_low, self.token_high), (low, high) = tokens, positions
+        scale = 2.0**-tables.exponential_bits
+        as_floats = lambda rows: np.array([[float(k) * scale for k in row] for row in rows])  # noqa: E731
+        self.token_low, self.token_high = map(as_floats, tables.weights[0])
+        low, high = map(as_floats, tables.weights[1])
         top = np.maximum(low[:, :-1].max(axis=1), 1e-300)
         self.label_low = low[:, :-1].min(axis=1) / high[:, :-1].max(axis=1)
         self.last_low, self.last_high = low[:, -1] / high[:, :-1].max(axis=1), high[:, -1] / top
@@ -96,7 +94,7 @@ class BoxSearch:
         model, queries = self.model, np.arange(label + 1)
         gaps = [
             np.concatenate(
-                [as_floats(class_gaps(table, rows, label, cuts)) for cuts in self.partitions],
+                [class_gaps(table, rows, label, cuts).astype(np.float64) * 2.0**-BITS for cuts in self.partitions],
                 axis=1,
             )
             for table, rows in (
@@ -308,13 +306,6 @@ def near_patterns(others: int) -> list[Near]:
     pairs = ((0, 2), (0, 4), (1, 1), (1, 3), (2, 3)) if others > 4 else ()
     double = [Near(1, top, rest) for top, rest in pairs if top + rest <= most]
     return [NO_NEAR, *single, *double]
-
-
-def as_floats(fixed: Array) -> Floats:
-    """Fixed-point numbers of BITS bits as floats, the largest ones cut off."""
-    if fixed.dtype == object:
-        fixed = np.minimum(np.maximum(fixed, -(2**1000)), 2**1000).astype(np.float64)
-    return fixed * 2.0**-BITS
 
 
 def halvings(outputs: int) -> list[Cuts]:

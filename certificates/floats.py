@@ -9,12 +9,6 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def floats(matrix: Dyadic) -> FloatArray:
-    """The entries of `matrix`, each as a float64 next to it."""
-    entries = [_nearest(int(k), matrix.exponent) for k in matrix.integers.entries()]
+    """The entries of `matrix`, each as the nearest float64."""
+    entries = [float(np.ldexp(float(int(k)), matrix.exponent)) for k in matrix.integers.entries()]
     return np.array(entries).reshape(matrix.rows, matrix.columns)
-
-
-def _nearest(integer: int, exponent: int) -> float:
-    """About integer * 2**exponent; infinite where that is too large."""
-    shift = max(0, integer.bit_length() - 64)
-    return float(np.ldexp(float(integer >> shift), exponent + shift))

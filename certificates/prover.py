@@ -8,7 +8,7 @@ import numpy as np
 
 from certificates.certificate_file import format_certificate
 from certificates.floats import floats
-from checker.certificate import MAX_EXPONENTIAL_BITS, Certificate, Check, Group, Table
+from checker.certificate import Certificate, Check, Group, Table
 from checker.groups import certified_inputs, level_bounds
 from checker.meter import Meter
 from checker.model import ExactModel, model_hash, parse_model
@@ -38,8 +38,7 @@ class Prover:
         keys = np.concatenate([weights["W_E"], weights["W_pos"]]) @ weights["W_K"]
         scores = query @ keys.T / sqrt(self.model.head_width)
         spread = float((scores.max(axis=1) - scores.min(axis=1)).max())
-        needed = SCORE_BITS + 64 + spread / log(2)
-        return ceil(needed) if needed < MAX_EXPONENTIAL_BITS else MAX_EXPONENTIAL_BITS
+        return min(4096, SCORE_BITS + 64 + ceil(spread / log(2)))
 
     def partition(self, cuts: Cuts) -> int:
         """The number of the partition `cuts`, which is added if it is new."""
