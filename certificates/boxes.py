@@ -22,7 +22,7 @@ from checker.terms import Cuts, class_gaps
 
 BITS = 24
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
-SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3))
+SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3), (1, 1, 1, 2, 3, 5, 8))
 QUERY_WIDTHS = (1, 2, 4, 8, 16)
 
 Floats = npt.NDArray[np.float64]
@@ -74,8 +74,8 @@ class BoxSearch:
     def _read_tables(self) -> None:
         """The kernel's enclosures in floating point."""
         tables = self.prover.terms.tables
-        scale = 2.0**-tables.exponential_bits
-        as_floats = lambda rows: np.array([[float(k) * scale for k in row] for row in rows])  # noqa: E731
+        one = 1 << tables.certificate.exponential_bits
+        as_floats = lambda rows: np.array([[k / one for k in row] for row in rows])  # noqa: E731
         self.token_low, self.token_high = map(as_floats, tables.weights[0])
         low, high = map(as_floats, tables.weights[1])
         top = np.maximum(low[:, :-1].max(axis=1), 1e-300)
@@ -229,10 +229,10 @@ class BoxSearch:
         bands = bands + near_levels - 1
         classes = np.minimum(classes, 1e9)
         cost = width * (within + bands) + (width - 1) * (bands + 2 * classes)
-        cost = cost + classes * (within + 4 * bands - near_levels + 3) + classes * (near_levels + 4)
+        cost = cost + classes * (within + 4 * bands - near_levels + 3)
         cost = cost + width * (2 + 5 * classes) + 3 * classes
-        branches = np.where(near_levels > 2, 6.0, 1.0) * 30 * classes
-        return np.asarray(cost + np.where(near_levels > 1, branches, 0))
+        counting = np.choose(near_levels.astype(int), [0, 6, 20, 60])
+        return np.asarray(cost + counting * classes)
 
     def groups(self, price: float) -> Iterator[Group]:
         """The best groups when an operation costs `price` inputs."""

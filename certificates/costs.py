@@ -43,8 +43,8 @@ m, w, ends = _sizes("m w ends")
 
 
 class chain(sympy.Function):  # type: ignore[misc]
-    """chain(a, b, ..., z): the operations of the product of matrices [a, b], ..., [y, z], in the order
-    in which they are fewest; a product of two takes a z multiplications of b terms and their sums."""
+    """chain(a, b, ..., z): the operations of the product of matrices [a, b], ..., [y, z], of two neighbours
+    always those that take the fewest; a product of two takes a z multiplications of b terms and their sums."""
 
     @classmethod
     def eval(cls, *sizes: Expr) -> Expr | None:
@@ -52,18 +52,9 @@ class chain(sympy.Function):  # type: ignore[misc]
             return sizes[0] * sizes[2] * (2 * sizes[1] - 1) if len(sizes) == 3 else sympy.Integer(0)
         if not all(isinstance(size, sympy.Integer) for size in sizes):
             return None
-        return sympy.Min(*cls.orders(sizes))
-
-    @classmethod
-    def orders(cls, sizes: Sequence[Expr]) -> Iterator[Expr]:
-        """The operations of every order, by its last product."""
-        for k in range(1, len(sizes) - 1):
-            last = sizes[0] * sizes[-1] * (2 * sizes[k] - 1)
-            yield last + cls(*sizes[: k + 1]) + cls(*sizes[k:])
-
-    def doit(self, **hints: object) -> Expr:
-        """The same as an explicit minimum."""
-        return sympy.Min(*(order.doit() for order in self.orders(self.args)))
+        costs = [a * c * (2 * b - 1) for a, b, c in zip(sizes, sizes[1:], sizes[2:], strict=False)]
+        least = costs.index(min(costs))
+        return costs[least] + cls(*sizes[: least + 1], *sizes[least + 2 :])
 
 
 def low_rank(sizes: Sequence[Expr], matrices: Sequence[int], ranks: Sequence[Expr]) -> Expr:
@@ -72,7 +63,8 @@ def low_rank(sizes: Sequence[Expr], matrices: Sequence[int], ranks: Sequence[Exp
     rows, columns, count = sizes[0], sizes[-1], len(matrices)
     starts = [sum(matrices[:i]) for i in range(count + 1)]
     cost = 2 * rows * sizes[starts[1]] + 2 * columns * sizes[starts[-2]]  # the norms of rows, columns
-    cost += count - 2 + rows + 3 * rows * columns
+    cost += chain(rows, *[1] * (count - 1), columns) + 2 * rows * columns  # the bound, its difference and sum
+    cost += max(0, sum(rank != 0 for rank in ranks) - 1) * rows * columns
     for i, rank in enumerate(ranks):
         top, bottom = sizes[starts[i]], sizes[starts[i + 1]]
         cost += chain(*sizes[starts[i] : starts[i + 1] + 1])
@@ -81,10 +73,9 @@ def low_rank(sizes: Sequence[Expr], matrices: Sequence[int], ranks: Sequence[Exp
             for j in range(i):
                 cost += chain(sizes[starts[j]], sizes[starts[j + 1]], rank)
             rest = [sizes[start] for start in starts[i + 1 :]]
-            cost += chain(rank, bottom, *rest[1:]) + chain(rows, rank, columns) + rows * columns
+            cost += chain(rank, bottom, *rest[1:]) + chain(rows, rank, columns)
         if 0 < i < count - 1:
-            half = top * (top + 1) / 2
-            cost += half * 2 * (bottom + top) + top**2  # its operator norm
+            cost += top * (top + 1) * (bottom + top) + top**2 + 1  # its operator norm
     return sympy.expand(cost)
 
 
@@ -100,19 +91,25 @@ def sequences(below: Expr, free: bool) -> Expr:
     return prefixes + every ** (K - 1) - below ** (K - 1)
 
 
-def counting(levels: int, others: Expr) -> tuple[Expr, Expr]:
-    """Bounds of the operations per class, `N`, of counting sequences of `others` tokens by `levels`.
+def counting(levels: int, others: Expr, free: bool) -> tuple[Expr, Expr]:
+    """Bounds of the operations per class, `N`, of counting sequences of `others` tokens by `levels`, with
+    the label at least once unless they are `free`.
 
     The least is what it takes where all inputs pass at once. The most is for a search that spares no
-    branch: a branch of up to one level ends there, one of more levels branches on how many tokens are in
-    the last of them.
+    branch: one on how many tokens are the label, then on how many are in the last level, and so on, which
+    ends with five operations for what is left when there are two.
     """
+    first = sympy.Integer(max(1, levels))
+    if levels < 2:
+        return first + 5, first + 5
     n, i = sympy.symbols("n i", integer=True, nonnegative=True)
-    branches = sympy.Integer(1)
-    for _ in range(2, levels + 1):
-        branches = 1 + sympy.summation(branches.subs(n, i), (i, 0, n))
-    least = sympy.Integer(levels + 4)
-    return least, sympy.expand(least + 7 * branches.subs(n, others))
+    branches = sympy.Integer(5)
+    for _ in range(2, levels):
+        branches = 4 + sympy.summation(branches.subs(n, i), (i, 0, n))
+    below = sympy.summation(branches.subs(n, i), (i, 0, n if free else n - 1)).subs(n, others)
+    if free:
+        return first + 4, sympy.expand(first + 4 + below)
+    return first + 1 + (5 if levels == 2 else 4), sympy.expand(first + 1 + below)
 
 
 # Operations of each rule, by what they are counted for.
@@ -126,7 +123,7 @@ RULE_COSTS: dict[str, dict[str, Expr]] = {
         "table EU of ranks r and 1": low_rank(PATHS["EU"], (1, 1), (sympy.Symbol("r"), 1)),
     },
     "round": {"table": sympy.Integer(0)},
-    "scores": {"model": d * d_head},
+    "scores": {"model": d * d_head + 1},
     "exponential": {"model": ends * v**2 + v * K},
     "gaps": {
         "class": (2 * v + K) * sympy.Max(0, 2 * w - 3),
@@ -134,8 +131,8 @@ RULE_COSTS: dict[str, dict[str, Expr]] = {
     },
     "weights": {
         "query": v + 2 * K - 3,
-        "check by levels": 2 * Q,
-        "other check": 2 * Q + 2 * (K - 1) * (T + 1),
+        "check by levels": 2 * ends * Q,
+        "other check": 2 * ends * (Q + (K - 1) * (T + 1)),
     },
     "last": {"check": 5 * Q * C},
     "levels": {"check": Q * (W + B) + (Q - 1) * (B + 2 * C) + C * (W + 4 * B - L + 3 + N)},
@@ -178,16 +175,21 @@ def table_costs(cuts: Mapping[str, Cut]) -> dict[str, Expr]:
 
 def weight_costs(cuts: Mapping[str, Cut]) -> dict[str, Expr]:
     """The operations by rule of the attention weights, which any group needs."""
-    exponentials = RULE_COSTS["exponential"]["model"].subs(ends, 2 if "QK" in cuts else 1)
+    exponentials = RULE_COSTS["exponential"]["model"].subs(ends, ends_of_weights(cuts))
     return {"scores": RULE_COSTS["scores"]["model"], "exponential": exponentials}
 
 
-def group_costs(rules: Sequence[str]) -> dict[str, Expr]:
+def ends_of_weights(cuts: Mapping[str, Cut]) -> int:
+    """How many ends of each weight's enclosure a verifier with real numbers computes, too."""
+    return 2 if "QK" in cuts else 1
+
+
+def group_costs(rules: Sequence[str], cuts: Mapping[str, Cut]) -> dict[str, Expr]:
     """The operations by rule of groups whose checks are of these rules."""
     weights = queries * RULE_COSTS["weights"]["query"] if "levels" in rules else 0
     for rule in rules:
         kind = "check by levels" if rule == "levels" else "other check"
-        weights += summed(rule, RULE_COSTS["weights"][kind])
+        weights += summed(rule, RULE_COSTS["weights"][kind].subs(ends, ends_of_weights(cuts)))
     return {
         "gaps": class_comparisons + 3 * pair_labels + 2 * K * pairs,
         "weights": weights,
@@ -210,7 +212,7 @@ def brute_force_groups() -> Expr:
     """The groups of `brute-force`: for every label and query, each token below the label a band."""
     sizes = {C: v_out - 1, B: m, T: m, Q: 1}
     each = RULE_COSTS["enumerate"]["check"] + RULE_COSTS["last"]["check"]
-    each = (each + RULE_COSTS["weights"]["other check"]).subs(sizes)
+    each = (each + RULE_COSTS["weights"]["other check"]).subs(sizes | {ends: 1})
     by_label = (
         m * each.subs(E, sequences(m, free=False))
         + each.subs(E, sequences(m, free=True))
@@ -241,7 +243,8 @@ def groups(strategy: str) -> Expr:
     """The operations of a strategy's groups."""
     if strategy == "brute-force":
         return brute_force_groups()
-    return sum(group_costs(GROUP_RULES if strategy == "exact" else GROUP_RULES[:1]).values())
+    rules = GROUP_RULES if strategy == "exact" else GROUP_RULES[:1]
+    return sum(group_costs(rules, CLASSES.get(strategy, {})).values())
 
 
 def unexplained_dimensions(strategy: str) -> Expr:
@@ -317,7 +320,7 @@ def _operations_text(strategy: str) -> str:
 
 
 LEGEND = {
-    "chain(a, b, ..., z)": "the product of matrices a x b, ..., y x z, in the cheapest order",
+    "chain(a, b, ..., z)": "the product of matrices a x b, ..., y x z, the cheapest neighbours first",
     "groups": str(groups("sub-cubic")),
     "counts": str(groups("exact") - groups("sub-cubic")),
 }
@@ -326,7 +329,7 @@ LEGEND = {
 # The symbols of sums over checks.
 TOTALS = {
     symbol
-    for cost in group_costs(GROUP_RULES).values()
+    for cost in group_costs(GROUP_RULES, {}).values()
     for symbol in cost.free_symbols
     if symbol.name.split("_")[0] in GROUP_RULES
 }
@@ -391,7 +394,7 @@ def check_sizes(group: Group, check: Check, classes: int, positions: int, spared
     tokens = sum(count * width for count, width in check.bands)
     bands = sum(count for count, _ in check.bands)
     free = group.first_query == group.label
-    least, most = _counting(len(check.levels), positions - 1)
+    least, most = _counting(len(check.levels), positions - 1, free)
     return {
         "Q": group.last_query - group.first_query + 1,
         "C": classes,
@@ -405,8 +408,8 @@ def check_sizes(group: Group, check: Check, classes: int, positions: int, spared
 
 
 @cache
-def _counting(levels: int, others: int) -> tuple[int, int]:
-    least, most = counting(levels, sympy.Integer(others))
+def _counting(levels: int, others: int, free: bool) -> tuple[int, int]:
+    least, most = counting(levels, sympy.Integer(others), free)
     return int(least), int(most)
 
 

@@ -6,6 +6,7 @@ value over a product of token sets is the sum of the least terms.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy as np
 from certificates.boxes import BITS, SCHEMES, Bools, BoxSearch, bands_below, runs
 from certificates.prover import Prover
 from checker.certificate import Check, Group
+from checker.errors import Rejected
 from checker.groups import RULES, position_bounds
+from checker.meter import Meter
 
 COUNT_BITS = 44
 MAX_ENUMERATED = 2**25
@@ -27,6 +30,11 @@ NEGLIGIBLE = 2 ** (COUNT_BITS - 30)
 
 def prove_exact(model_data: bytes) -> bytes:
     """A certificate that counts, up to the precision of its sums, every correct input."""
+    return measured_exact(model_data)[0]
+
+
+def measured_exact(model_data: bytes) -> tuple[bytes, int, int]:
+    """The same certificate, the number of inputs that it claims, and its operations."""
     return ExactStrategy(model_data).prove()
 
 
@@ -39,8 +47,9 @@ class ExactStrategy:
         self.outputs = self.prover.model.outputs
         self.single = self.prover.partition(tuple(range(self.outputs + 1)))
 
-    def prove(self) -> bytes:
-        return self.prover.certificate(
+    def prove(self) -> tuple[bytes, int, int]:
+        """The certificate, the number of inputs that it claims, and its operations."""
+        return self.prover.measured_certificate(
             group for label in range(self.prover.model.vocabulary) for group in self._label(label)
         )
 
@@ -60,11 +69,13 @@ class ExactStrategy:
                     break
             else:
                 width, i = 1, by_width[1].first_queries.index(query)
-                yield self._undecided(label, query, [level[i] for level in by_width[1].passing])
+                with suppress(Rejected):  # where the label's weight may be zero, nothing can be proved
+                    yield self._undecided(label, query, [level[i] for level in by_width[1].passing])
             query += width
 
     def _undecided(self, label: int, query: int, passing: list[Bools]) -> Group:
         """A group with some outputs decided by bands, some by single tokens, and the rest by counting."""
+        self.prover.terms.meter = Meter()  # the limit is for proofs, and not for all that is tried
         group = Group(label, query, query, 0, ())
         scheme = int(passing[0][:, 0, 0].sum(axis=-1).argmax())
         cuts = self.search.cover(label, [level[scheme, 0, 0] for level in passing])

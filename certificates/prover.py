@@ -1,6 +1,7 @@
 """What strategies share: the kernel's own bounds for a candidate check, and the claims they yield."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil, log, sqrt
 
@@ -9,6 +10,7 @@ import numpy as np
 from certificates.certificate_file import format_certificate
 from certificates.floats import floats
 from checker.certificate import Certificate, Check, Group, Table
+from checker.errors import Rejected
 from checker.groups import certified_inputs, level_bounds
 from checker.meter import Meter
 from checker.model import ExactModel, model_hash, parse_model
@@ -23,12 +25,19 @@ class Prover:
 
     def __init__(self, model_data: bytes, tables: Sequence[Table] = (Table(), Table(), Table())) -> None:
         self.model: ExactModel = parse_model(model_data)
-        self.sha256 = model_hash(model_data)
-        self.tables = tuple(tables)
-        self.exponential_bits = self._exponential_bits()
         self.partitions: list[Cuts] = []
+        # What is certain before any group.
+        self.unproved = Certificate(
+            model_sha256=model_hash(model_data),
+            correct=0,
+            score_bits=SCORE_BITS,
+            exponential_bits=self._exponential_bits(),
+            tables=tuple(tables),
+            partitions=(),
+            groups=(),
+        )
         self._table_meter = Meter()
-        self._enclosed = Tables(self.model, self.tables, SCORE_BITS, self.exponential_bits, self._table_meter)
+        self._enclosed = Tables(self.model, self.unproved, self._table_meter)
         self.terms = Terms(self._enclosed, self.partitions, Meter())
 
     def _exponential_bits(self) -> int:
@@ -49,11 +58,11 @@ class Prover:
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
         tokens are all in bands."""
-        last, label_term, level_terms, _ = level_bounds(self.terms, group, check, classes)
-        worst = [min(terms) for terms in zip(label_term, *level_terms, strict=True)]
+        last, level_terms, _ = level_bounds(self.terms, group, check, classes)
         others = self.model.positions - 1
         labels = 0 if group.first_query == group.label else 1
-        return [a + labels * b + (others - labels) * c for a, b, c in zip(last, label_term, worst, strict=True)]
+        each = zip(last, level_terms[-1], map(min, zip(*level_terms, strict=True)), strict=True)
+        return [a + labels * b + (others - labels) * c for a, b, c in each]
 
     def certificate(self, groups: Iterable[Group]) -> bytes:
         """The certificate file for `groups`, each with the largest count that the kernel will find."""
@@ -65,18 +74,12 @@ class Prover:
         terms = Terms(self._enclosed, self.partitions, meter)
         claimed = []
         for group in groups:
-            correct = certified_inputs(terms, group)
-            if correct:
-                claimed.append(replace(group, correct=correct))
+            with suppress(Rejected):  # where the label's weight may be zero, nothing can be proved
+                correct = certified_inputs(terms, group)
+                if correct:
+                    claimed.append(replace(group, correct=correct))
         total = sum(group.correct for group in claimed)
-        certificate = Certificate(
-            model_sha256=self.sha256,
-            correct=total,
-            score_bits=SCORE_BITS,
-            exponential_bits=self.exponential_bits,
-            tables=self.tables,
-            partitions=tuple(self.partitions),
-            groups=tuple(claimed),
-        )
+        partitions, groups = tuple(self.partitions), tuple(claimed)
+        certificate = replace(self.unproved, correct=total, partitions=partitions, groups=groups)
         operations = meter.operations + self._table_meter.operations
         return format_certificate(certificate).encode("ascii"), total, operations

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from certificates.brute_force import prove_brute_force
-from certificates.exact import prove_exact
+from certificates.exact import measured_exact, prove_exact
 from certificates.short import (
     DEFAULT_PRICE,
     LOW_RANK_EU,
@@ -18,7 +20,7 @@ from certificates.short import (
     prove_short,
 )
 from certificates.trivial import prove_trivial
-from checker.check import check
+from checker.errors import Declined
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,8 @@ def prove_auto(model_data: bytes, budget: int | None) -> bytes:
     """
     if budget is None:
         return prove_exact(model_data)
-    exact = prove_exact(model_data)
-    verdict = check(model_data, exact)
-    if verdict.verdict == "accepted" and verdict.operations <= budget:
+    exact, _, operations = measured_exact(model_data)
+    if operations <= budget:
         return exact
     found = [
         (correct, certificate)
@@ -117,7 +118,7 @@ def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
 
     Raises `UnknownStrategy`, `OverBudget` where the budget is too small, and
     `checker.errors.Declined` where the model file is malformed or the proof would be over a limit of
-    the checker.
+    the checker, or its numbers are too large to search in floating point.
     """
     if strategy not in STRATEGIES:
         known = ", ".join(STRATEGIES)
@@ -125,4 +126,8 @@ def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
     if budget is not None and not STRATEGIES[strategy].budgeted:
         known = ", ".join(name for name, found in STRATEGIES.items() if found.budgeted)
         raise UnknownStrategy(f"strategy {strategy!r} takes no budget; these do: {known}")
-    return STRATEGIES[strategy].prove(model_data, budget)
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            return STRATEGIES[strategy].prove(model_data, budget)
+    except (OverflowError, FloatingPointError, np.linalg.LinAlgError) as error:
+        raise Declined(f"strategy {strategy}: the model's numbers are too large to search in floating point") from error

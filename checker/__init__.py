@@ -4,6 +4,5 @@ Reading order: `model` and `certificate` (what is claimed), `arithmetic`, `table
 (the rules), `check` (the verdict). `errors`, `text` and `meter` serve all of them.
 """
 
-from checker.check import Verdict, check
-
-__all__ = ["Verdict", "check"]
+from checker.check import Verdict as Verdict
+from checker.check import check as check

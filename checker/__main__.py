@@ -20,20 +20,10 @@ def read(path: str) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
-def summary(verdict: Verdict) -> str:
-    """The verdict in one line."""
-    if verdict.verdict != "accepted":
-        return f"{verdict.verdict}: {verdict.reason}"
-    return (
-        f"accepted: at least {verdict.correct_at_least} of {verdict.total} inputs are classified "
-        f"correctly, proved in {verdict.operations} operations, model {verdict.model_sha256}"
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Check the files named in `arguments` and print the verdict; returns the exit code."""
-    codes = "exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged)"
-    parser = argparse.ArgumentParser("python -m checker", description="Check a certificate.", epilog=codes)
+    codes = "Check a certificate. Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged)."
+    parser = argparse.ArgumentParser("python -m checker", description=codes)
     parser.add_argument("model", help="exact model file")
     parser.add_argument("certificate", help="certificate file")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
@@ -42,10 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
         verdict = check(read(options.model), read(options.certificate))
     except OSError as error:
         verdict = Verdict("declined", f"{error.filename}: {error.strerror}")
+    accepted = verdict.verdict == "accepted"
     if options.json:
         print(json.dumps(asdict(verdict)))
-    if verdict.verdict != "accepted" or not options.json:
-        print(summary(verdict), file=sys.stdout if verdict.verdict == "accepted" else sys.stderr)
+    if not (accepted and options.json):
+        print(verdict, file=sys.stdout if accepted else sys.stderr)
     return EXIT_CODES[verdict.verdict]
 
 

@@ -47,46 +47,36 @@ def norm_up(square: int, shift: int) -> int:
     return isqrt(scaled - 1) + 1 if scaled else 0
 
 
-class Exponential:
-    """Encloses exp(-k / 2**argument_bits), for integers k >= 0, in fixed point of `bits` bits.
+def exponential_factors(argument_bits: int, bits: int, max_argument: int) -> list[tuple[int, int]]:
+    """Enclosures of exp(-2**i / 2**argument_bits) for each bit i of `max_argument`, in fixed point of `bits`
+    bits, up to the first that is (0, 1).
 
-    For 0 <= x <= 1, 1 - x <= exp(-x) <= 1 - x + x**2. Starting from x = 2**-(bits + 16), repeated
-    squaring, rounded outward, encloses exp(-2**i / 2**argument_bits) for each bit i of k; their
-    product over the set bits of k, lowest first and each step rounded outward, encloses the result.
+    For 0 <= x <= 1, 1 - x <= exp(-x) <= 1 - x + x**2; from x = 2**-(bits + 16), squared repeatedly and
+    rounded outward.
     """
+    start, scale = bits + 16, 2 * (bits + 16)
+    lower = (1 << scale) - (1 << start)
+    upper, factors = lower + 1, []
+    for squarings in range(start - argument_bits + max_argument.bit_length()):
+        if squarings >= start - argument_bits:
+            factors.append((shift_down(lower, bits - scale), shift_up(upper, bits - scale)))
+            if factors[-1] == (0, 1):  # and so are all that follow
+                break
+        lower, upper = shift_down(lower * lower, -scale), shift_up(upper * upper, -scale)
+    return factors
 
-    def __init__(self, argument_bits: int, bits: int, max_argument: int) -> None:
-        self.bits = bits
-        start = bits + 16
-        scale = 2 * start
-        lower = (1 << scale) - (1 << start)
-        upper = lower + 1
-        self.factors: list[tuple[int, int]] = []
-        for squarings in range(start - argument_bits + max_argument.bit_length()):
-            if squarings >= start - argument_bits:
-                factor = (shift_down(lower, bits - scale), shift_up(upper, bits - scale))
-                if factor == (0, 1):  # and so are all that follow
-                    break
-                self.factors.append(factor)
-            lower = shift_down(lower * lower, -scale)
-            upper = shift_up(upper * upper, -scale)
 
-    def lower(self, argument: int) -> int:
-        """An integer k with k / 2**bits <= exp(-argument / 2**argument_bits)."""
-        return 0 if argument >> len(self.factors) else self._product(argument, 0, 1)
-
-    def upper(self, argument: int) -> int:
-        """An integer k with exp(-argument / 2**argument_bits) <= k / 2**bits."""
-        return 1 if argument >> len(self.factors) else self._product(argument, 1, -1)
-
-    def _product(self, argument: int, side: int, sign: int) -> int:
-        """The product over the set bits of `argument`, each step rounded down (sign 1) or up (sign -1)."""
-        result, bits = sign << self.bits, self.bits
-        while argument:
-            lowest = argument & -argument
-            result = result * self.factors[lowest.bit_length() - 1][side] >> bits
-            argument -= lowest
-        return sign * result
+def exponential(arguments: Array, argument_bits: int, bits: int, upper: bool) -> list[list[int]]:
+    """For each k >= 0 in `arguments`, an integer e with e / 2**bits <= exp(-k / 2**argument_bits), or >= if
+    `upper`: the product of the factors of k's set bits, lowest first and each step rounded outward."""
+    factors = exponential_factors(argument_bits, bits, int(arguments.max()))
+    # Rounding the negative of a number down rounds the number up.
+    result = np.full(arguments.shape, -1 << bits if upper else 1 << bits, dtype=object)
+    beyond = arguments >> len(factors) > 0
+    for i, factor in enumerate(factors):
+        chosen = (arguments >> i & 1).astype(bool) & ~beyond
+        result[chosen] = result[chosen] * factor[upper] >> bits
+    return np.where(beyond, int(upper), abs(result)).tolist()
 
 
 def bound(array: Array) -> int:
@@ -100,13 +90,10 @@ def integer_array(numbers: Sequence[int], shape: tuple[int, ...]) -> Array:
     return np.array(numbers, dtype=np.int64 if small else object).reshape(shape)
 
 
-def product_down(weight: Array, gap: Array, bits: int) -> Array:
-    """floor(weight * gap / 2**bits), entry by entry with broadcasting."""
+def product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
+    """floor(weight * gap / 2**bits), entry by entry with broadcasting, for the weight from `lower` to
+    `upper` for which it is least."""
+    weight = np.where(gap > 0, lower, upper)
     if bound(weight) * bound(gap) >= PRODUCT_LIMIT:
         weight = weight.astype(object)
     return weight * gap >> bits
-
-
-def interval_product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
-    """A lower bound of weight * gap, for every weight from `lower` to `upper`."""
-    return product_down(np.where(gap > 0, lower, upper), gap, bits)

@@ -7,15 +7,15 @@ nothing in it is executed, and nothing in it is believed before a rule has estab
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checker.errors import Declined
 from checker.model import Dyadic, ExactModel, parse_tensor
-from checker.text import Reader
+from checker.text import NATURAL, POSITIVE, Reader
 
 MAX_BITS = 512
 MAX_EXPONENTIAL_BITS = 4096
 MAX_PARTITIONS = 4096
 MAX_CHECKS = 4096
 TABLES = ("QK", "OV", "EU")
+BITS = (1, MAX_BITS, "max_bits")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ class Group:
     correct: int
     checks: tuple[Check, ...]
 
+    # How many inputs of the group must have the label before the last position, at the least; its queries.
+    labels = property(lambda self: int(self.first_query != self.label))
+    queries = property(lambda self: range(self.first_query, self.last_query + 1))
+
     def __str__(self) -> str:
         return f"group label {self.label} queries {self.first_query} {self.last_query}"
 
@@ -92,87 +96,68 @@ class Certificate:
     groups: tuple[Group, ...]
 
 
-def _ascending(numbers: Sequence[int]) -> bool:
-    return all(a < b for a, b in zip(numbers, numbers[1:], strict=False))
-
-
 def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
     """How the table `name` is enclosed; matrix i of its path has the shape (sizes[i], sizes[i + 1])."""
-    reader.word("table")
-    reader.word(name)
+    reader.take("table", name)
     if reader.word("exact", "low_rank") == "exact":
-        reader.line()
+        reader.take("\n")
         return Table()
     factors: list[Factor] = []
-    count, start = reader.field(low=2, high=len(sizes) - 1), 0
-    reader.line()
-    for i in range(count):
-        most = len(sizes) - 1 - start - (count - 1 - i)
-        matrices = reader.field("factor", "matrices", low=most if i == count - 1 else 1, high=most)
-        rows, columns = sizes[start], sizes[start + matrices]
-        rank, hint, norm = reader.setting("rank", 0, min(rows, columns)), None, None
+    [count] = reader.take((2, len(sizes) - 1), "\n")
+    for left in reversed(range(count)):  # factors after this one, which need a matrix each
+        most = len(sizes) - 1 - left
+        [matrices] = reader.take("factor", "matrices", (1 if left else most, most))
+        rows, columns = sizes[0], sizes[matrices]
+        [rank], hint, norm = reader.take("rank", (0, min(rows, columns)), "\n"), None, None
         if rank:
             hint = (parse_tensor(reader, "A", rows, rank), parse_tensor(reader, "H", rank, columns))
-        if 0 < i < count - 1:
+        if factors and left:
             norm = (parse_tensor(reader, "s", 1, 1), parse_tensor(reader, "C", rows, rows))
         factors.append(Factor(matrices, hint, norm))
-        start += matrices
+        sizes = sizes[matrices:]
     return Table(tuple(factors))
 
 
 def _parse_check(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Check:
     rule = reader.word("levels", "enumerate")
-    bits, margin = reader.field(low=1, high=MAX_BITS), reader.field(low=1)
-    partition = reader.field(low=0, high=len(partitions) - 1)
-    classes: tuple[int, ...] | None = None
-    levels: tuple[int, ...] = ()
-    if reader.peek() == "rest":
-        reader.word("rest")
-    else:
-        last_class = len(partitions[partition]) - 2
-        classes = tuple(reader.integers(reader.field(low=1, high=last_class + 1), 0, last_class))
-        if not _ascending(classes):
-            raise reader.fail("ascending classes before here")
-    numbers = reader.integers(2 * reader.field(low=0), 1)
+    bits, margin, partition = reader.take(BITS, POSITIVE, (0, len(partitions) - 1))
+    last_class = len(partitions[partition]) - 2
+    rest = reader.next == "rest"
+    classes = reader.take("rest") if rest else reader.ascending((1, last_class + 1), (0, last_class))
+    numbers = reader.integers(2 * reader.take(NATURAL)[0], POSITIVE)
     bands = tuple(zip(numbers[::2], numbers[1::2], strict=True))
     if any(a == b for (_, a), (_, b) in zip(bands, bands[1:], strict=False)):
         raise reader.fail("neighbouring runs of bands of different widths before here")
-    if rule == "levels":
-        levels = tuple(reader.integers(reader.field(low=0), 1))
-        if sum(levels) != sum(count for count, _ in bands):
-            raise reader.fail("levels that hold every band once before here")
-    reader.line()
-    return Check(rule, bits, margin, partition, classes, bands, levels)
+    levels = reader.integers(reader.take(NATURAL)[0], POSITIVE) if rule == "levels" else []
+    if rule == "levels" and sum(levels) != sum(count for count, _ in bands):
+        raise reader.fail("levels that hold every band once before here")
+    reader.take("\n")
+    return Check(rule, bits, margin, partition, None if rest else tuple(classes), bands, tuple(levels))
 
 
 def _parse_group(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Group:
-    label = reader.field("group", "label", low=0)
-    first_query, last_query = reader.field("queries", low=0), reader.field(low=0)
-    correct, checks = reader.field("correct", low=0), reader.setting("checks", 1, MAX_CHECKS)
-    steps = tuple(_parse_check(reader, partitions) for _ in range(checks))
-    return Group(label, first_query, last_query, correct, steps)
+    label, first, last = reader.take("group", "label", NATURAL, "queries", NATURAL, NATURAL)
+    correct, checks = reader.take("correct", NATURAL, "checks", (1, MAX_CHECKS, "max_checks"), "\n")
+    return Group(label, first, last, correct, tuple(_parse_check(reader, partitions) for _ in range(checks)))
 
 
 def parse_certificate(data: bytes, model: ExactModel) -> Certificate:
     """The certificate that `data` denotes, for a model of the sizes of `model`. Raises `Declined`."""
     reader = Reader(data, "certificate")
-    reader.line("compact-proofs-certificate", "1")
-    reader.word("model")
-    model_sha256 = reader.word()
+    reader.take("compact-proofs-certificate", "1", "\n", "model")
+    model_sha256 = reader.next
     if len(model_sha256) != 64 or not set(model_sha256) <= set("0123456789abcdef"):
-        raise Declined("certificate: the model's SHA-256 is not 64 lower-case hexadecimal digits")
-    reader.line()
-    correct = reader.setting("correct", 0)
-    score_bits = reader.setting("score_bits", 1, MAX_BITS)
-    exponential_bits = reader.setting("exponential_bits", score_bits, MAX_EXPONENTIAL_BITS)
+        raise reader.fail("the model's SHA-256, 64 lower-case hexadecimal digits")
+    correct, score_bits = reader.take(model_sha256, "\n", "correct", NATURAL, "\n", "score_bits", BITS, "\n")
+    limits = (score_bits, MAX_EXPONENTIAL_BITS, "max_exponential_bits")
+    [exponential_bits] = reader.take("exponential_bits", limits, "\n")
     tables = tuple(_parse_table(reader, name, model.path_sizes(name)) for name in TABLES)
     partitions: list[tuple[int, ...]] = []
-    for _ in range(reader.setting("partitions", 0, MAX_PARTITIONS)):
-        count = reader.field(low=2, high=model.outputs + 1)
-        partitions.append(tuple(reader.integers(count, 0, model.outputs)))
-        reader.line()
-        if partitions[-1][0] != 0 or partitions[-1][-1] != model.outputs or not _ascending(partitions[-1]):
-            raise reader.fail(f"ascending cuts from 0 to {model.outputs} before here")
-    groups = tuple(_parse_group(reader, partitions) for _ in range(reader.setting("groups", 0)))
+    for _ in range(reader.take("partitions", (0, MAX_PARTITIONS, "max_partitions"), "\n")[0]):
+        partitions.append(reader.ascending((2, model.outputs + 1), (0, model.outputs)))
+        if (partitions[-1][0], partitions[-1][-1]) != (0, model.outputs):
+            raise reader.fail(f"cuts from 0 to {model.outputs} before here")
+        reader.take("\n")
+    groups = tuple(_parse_group(reader, partitions) for _ in range(reader.take("groups", NATURAL, "\n")[0]))
     reader.end()
     return Certificate(model_sha256, correct, score_bits, exponential_bits, tables, tuple(partitions), groups)

@@ -34,6 +34,12 @@ class Verdict:
     model_sha256: str = ""
     seconds: float = 0.0
 
+    def __str__(self) -> str:
+        """The verdict in one line."""
+        counts = f"at least {self.correct_at_least} of {self.total} inputs are classified correctly"
+        claim = f"{counts}, proved in {self.operations} operations, model {self.model_sha256}"
+        return f"{self.verdict}: {claim if self.verdict == 'accepted' else self.reason}"
+
 
 def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter: Meter) -> int:
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails."""
@@ -41,8 +47,7 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
     if not certificate.groups and not certificate.correct:
         return 0
-    bits = certificate.score_bits, certificate.exponential_bits
-    terms = Terms(Tables(model, certificate.tables, *bits, meter), certificate.partitions, meter)
+    terms = Terms(Tables(model, certificate, meter), certificate.partitions, meter)
     correct, done = 0, (-1, -1)
     for group in certificate.groups:
         label, first, last = group.label, group.first_query, group.last_query
@@ -54,8 +59,8 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
         done = (label, last)
         found = certified_inputs(terms, group)
         if group.correct > found:
-            size = group_size(group, model.positions)
-            raise Rejected(f"{group}: claimed {group.correct} correct of {size}, found {found}")
+            claimed = f"{group.correct} correct of {group_size(group, model.positions)}"
+            raise Rejected(f"{group}: claimed {claimed}, found {found}")
         correct += group.correct
     if certificate.correct != correct:
         raise Rejected(f"total: claimed {certificate.correct} correct, found {correct} in the groups")
@@ -64,21 +69,19 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
 
 def check(model_data: bytes, certificate_data: bytes) -> Verdict:
     """Check a certificate against a model, both given as the bytes of their files. Never raises."""
-    start, meter = time.perf_counter(), Meter()
-    sizes, sha256 = (len(model_data), len(certificate_data)), model_hash(model_data)
-    verdict, reason, correct, total = "declined", "", 0, 0
+    start, meter, sizes = time.perf_counter(), Meter(), (len(model_data), len(certificate_data))
+    found = Verdict("declined", model_bytes=sizes[0], certificate_bytes=sizes[1], model_sha256=model_hash(model_data))
     sys.set_int_max_str_digits(0)  # numbers are bounded by the parser; the environment must not matter
     try:
         model = parse_model(model_data)
-        total = model.total
-        correct = check_claims(model, sha256, parse_certificate(certificate_data, model), meter)
-        verdict = "accepted"
-    except Declined as error:
-        reason = str(error)
-    except Rejected as error:
-        verdict, reason = "rejected", str(error)
+        found.total = model.total
+        certificate = parse_certificate(certificate_data, model)
+        found.correct_at_least = check_claims(model, found.model_sha256, certificate, meter)
+        found.verdict = "accepted"
+    except (Declined, Rejected) as error:
+        found.verdict, found.reason = "rejected" if isinstance(error, Rejected) else "declined", str(error)
     except (MemoryError, RecursionError) as error:
-        reason = f"resources: {type(error).__name__}"
-    counts = meter.operations, meter.machine_operations, meter.by_rule
-    seconds = time.perf_counter() - start
-    return Verdict(verdict, reason, correct, total, *counts, [], *sizes, sha256, seconds)
+        found.reason = f"resources: {type(error).__name__}"
+    found.operations, found.machine_operations = meter.operations, meter.machine_operations
+    found.operations_by_rule, found.seconds = meter.by_rule, time.perf_counter() - start
+    return found

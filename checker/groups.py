@@ -1,31 +1,29 @@
 """Group rules: how many inputs of a group are certified, from bounds of the terms of their margins."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from math import comb, prod
-from operator import mul
+from operator import ge, le, mul
 
 import numpy as np
 
-from checker.arithmetic import PRODUCT_LIMIT, Array, bound, integer_array, interval_product_down, product_down
+from checker.arithmetic import PRODUCT_LIMIT, Array, bound, integer_array, product_down
 from checker.certificate import Check, Group
 from checker.errors import Declined, Rejected
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.terms import Gaps, Terms
 
-MAX_SUMS_AT_ONCE = 2**20
+MAX_SUMS_AT_ONCE = 2**18
 MAX_LEVELS = 64
 
-Levels = tuple[list[int], list[int], list[list[int]], list[int]]
+Levels = tuple[list[int], list[list[int]], list[int]]
 Positions = tuple[Array, list[Array], list[int]]
 
 
 def group_size(group: Group, positions: int) -> int:
     """The number of inputs in `group`: its label occurs, and no larger token does."""
-    label, others = group.label, positions - 1
-    if group.first_query == label:
-        return (label + 1) ** others
-    return (group.last_query - group.first_query + 1) * ((label + 1) ** others - label**others)
+    others = positions - 1
+    return len(group.queries) * ((group.label + 1) ** others - group.labels * group.label**others)
 
 
 def certified_inputs(terms: Terms, group: Group) -> int:
@@ -33,22 +31,20 @@ def certified_inputs(terms: Terms, group: Group) -> int:
 
     Raises `Rejected` if an output other than the label is covered by no check.
     """
-    model = terms.tables.model
-    certified = group_size(group, model.positions)
-    covered = np.zeros(model.outputs, dtype=bool)
-    covered[group.label] = True
+    certified = group_size(group, terms.tables.model.positions)
+    covered = {group.label}
     for check in group.checks:
         cuts = terms.partitions[check.partition]
-        uncovered = np.flatnonzero(np.logical_or.reduceat(~covered, cuts[:-1])).tolist()
-        classes = uncovered if check.classes is None else list(check.classes)
-        classes = [c for c in classes if (cuts[c], cuts[c + 1]) != (group.label, group.label + 1)]
-        for c in classes:
-            covered[cuts[c] : cuts[c + 1]] = True
+        chosen = check.classes if check.classes is not None else range(len(cuts) - 1)
+        known = {group.label} if check.classes is not None else covered
+        classes = [c for c in chosen if not known.issuperset(range(cuts[c], cuts[c + 1]))]
+        covered = covered.union(*(range(cuts[c], cuts[c + 1]) for c in classes))
+        terms.meter.add(check.rule, 0, 128 * PYTHON + 64 * len(covered) + 4 * group.label * len(classes))
         if classes:
             certified -= RULES[check.rule](terms, group, check, classes)
-    if not covered.all():
-        output = int(np.argmin(covered))
-        raise Rejected(f"{group}: expected a check of every output, found none of output {output}")
+    uncovered = set(range(terms.tables.model.outputs)) - covered
+    if uncovered:
+        raise Rejected(f"{group}: expected a check of every output, found none of output {min(uncovered)}")
     return max(0, certified)
 
 
@@ -57,49 +53,41 @@ def band_cuts(group: Group, check: Check) -> list[int]:
     tokens = sum(count * width for count, width in check.bands)
     if tokens > group.label:
         raise Rejected(f"{group}: {check.rule}: expected bands below {group.label}, found {tokens} tokens")
-    widths = (width for count, width in check.bands for _ in range(count))
-    return list(accumulate(widths, initial=0))
+    return list(accumulate((width for count, width in check.bands for _ in range(count)), initial=0))
 
 
-def last_term(terms: Terms, group: Group, gaps: Gaps, classes: list[int], bits: int) -> Array:
+def last_term(terms: Terms, group: Group, gaps: Gaps, bits: int) -> Array:
     """A lower bound of the last position's term, class by class."""
-    queries = range(group.first_query, group.last_query + 1)
-    lower, upper = terms.token_weights(group.label, [(q, q) for q in queries], -1, bits)
-    rows = slice(queries.start, queries.stop)
-    gap = (gaps[0][rows] + gaps[1][rows] + gaps[2][-1])[:, classes]
-    terms.meter.add("last", 5 * gap.size, 8 * gap.size)
-    return interval_product_down(lower, upper, gap, bits).min(axis=0)
+    lower, upper = terms.token_weights(group.label, [(q, q) for q in group.queries], -1, bits)
+    gap = gaps[0][group.queries] + gaps[1][group.queries] + gaps[2][-1]
+    terms.meter.add("last", 5 * gap.size, 64 * gap.size)
+    return product_down(lower, upper, gap, bits).min(axis=0)
 
 
 def level_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -> Levels:
     """Lower bounds of the terms that `check_levels` adds up.
 
-    Returns, class by class, the bound for the last position and the one for the label elsewhere; for each
-    level, class by class, the bound for its tokens; and the number of tokens in each level.
+    Returns the bound [class] for the last position; the bounds [level][class] for the tokens of every
+    level, with the label as one more level at the end; and the number of tokens in each.
     """
     label, bits, cuts = group.label, check.bits, band_cuts(group, check)
-    queries, bands, wide = range(group.first_query, group.last_query + 1), len(cuts) - 1, len(classes)
+    queries, bands, wide = group.queries, len(cuts) - 1, len(classes)
     # Comparisons within the bands that do not start at token 0, and then of the bands in each level.
     within = sum(b - a - 1 for a, b in zip(cuts[1:], cuts[2:], strict=False))
     count = len(queries) * (within + bands) + (len(queries) - 1) * (bands + 2 * wide)
     count += wide * (within + 4 * bands - len(check.levels) + 3)
-    terms.meter.add("levels", count, 2 * count)
-
+    terms.meter.add("levels", count, 64 * count)
     gaps = eu, ov, positions = terms.gaps(label, bits, check.partition, classes)
-    last = last_term(terms, group, gaps, classes, bits)
-    eu, ov = eu[queries.start : queries.stop, classes].min(axis=0), ov[:, classes]
-    gap = eu + positions[:-1, classes].min(axis=0)
-    weight = integer_array([min(terms.label_weight(q, bits) for q in queries), 1 << bits], (2, 1))
-    label_term = interval_product_down(weight[0], weight[1], gap + ov[label], bits)
-    if not bands:
-        return last.tolist(), label_term.tolist(), [], []
-    weights = [terms.band_weights(q, label, cuts, bits) for q in queries]
-    weight = integer_array([max(column) for column in zip(*weights, strict=True)], (bands, 1))
-    gap = gap + np.minimum.reduceat(ov[: cuts[-1]], cuts[:-1], axis=0)
-    starts = [0, *accumulate(check.levels[:-1])]
-    level_terms = np.minimum.reduceat(np.minimum(product_down(weight, gap, bits), 0), starts, axis=0)
-    sizes = np.add.reduceat(np.diff(cuts), starts)
-    return last.tolist(), label_term.tolist(), level_terms.tolist(), sizes.tolist()
+    *weights, own = zip(*(terms.level_weights(q, label, cuts, bits) for q in queries), strict=True)
+    # A band's bound is at most 0, as if a weight of 0 were possible, for which gaps above 0 count nothing.
+    lower = integer_array([*[0] * bands, min(own)], (bands + 1, 1))
+    upper = integer_array([*map(max, weights), 1 << bits], (bands + 1, 1))
+    gap = np.minimum.reduceat(ov[[*range(cuts[-1]), label]], cuts, axis=0)
+    gap = gap + eu[queries].min(axis=0) + positions[:-1].min(axis=0)
+    starts = list(accumulate(check.levels, initial=0))
+    level_terms = np.minimum.reduceat(product_down(lower, upper, gap, bits), starts, axis=0)
+    sizes = [*(cuts[b] - cuts[a] for a, b in zip(starts, starts[1:], strict=False)), 1]
+    return last_term(terms, group, gaps, bits).tolist(), level_terms.tolist(), sizes
 
 
 def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -> int:
@@ -117,57 +105,59 @@ def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -
     Operations: per class and band an addition, a multiplication and two comparisons; per query and band
     a division; the extrema over bands that do not start at token 0 and over the queries.
     """
-    bounds = level_bounds(terms, group, check, classes)
-    positions, queries = terms.tables.model.positions, group.last_query - group.first_query + 1
-    labels = 0 if group.first_query == group.label else 1
-    passing = count_levels(bounds, positions - 1, labels, check.margin, terms.meter)
-    return group_size(group, positions) - queries * passing
+    bounds, positions = level_bounds(terms, group, check, classes), terms.tables.model.positions
+    passing = count_levels(bounds, positions - 1, group.labels, check.margin, terms.meter)
+    return group_size(group, positions) - len(group.queries) * passing
 
 
 def count_levels(bounds: Levels, others: int, labels: int, margin: int, meter: Meter) -> int:
-    """The number of sequences of `others` tokens, `labels` or more of them the label and the rest in
-    levels, for which last + sum of terms >= margin in every class.
+    """The number of sequences of `others` tokens of any level, `labels` or more of them the label, for
+    which the bounds add up to `margin` or more in every class.
 
-    `bounds` are last and label_term [class], level_terms [level][class], sizes [level]. Branches on how many
-    tokens are in the last level, then in the one before, and so on; between the first level and the
-    label, the numbers that pass are an interval. Raises `Declined` for more than MAX_LEVELS levels.
+    `bounds` are that of the last position [class]; those of tokens [level][class], where the last level
+    is the label; and the number of tokens in each level.
+
+    Branches on how many tokens are the label, then on how many are in the level before it, and so on;
+    the numbers that pass of tokens in the first two levels are an interval. Raises `Declined` for more
+    than MAX_LEVELS levels.
     """
-    last, label_term, level_terms, sizes = bounds
-    if len(sizes) > MAX_LEVELS:
-        raise Declined(f"levels: {len(sizes)} levels, limit max_levels = {MAX_LEVELS}")
-    wide = len(last)
-    meter.add("levels", wide * (len(sizes) + 4))
-    least = [min(terms) for terms in zip(label_term, *level_terms, strict=True)]
-    each = zip(last, label_term, least, strict=True)
-    if all(a + labels * b + (others - labels) * c >= margin for a, b, c in each):
-        return (sum(sizes) + 1) ** others - (sum(sizes) ** others if labels else 0)
-    level_terms, sizes = level_terms or [label_term], sizes or [0]  # for no level, one without tokens
-    # Class by class, the least term of the label and of the levels before level i; whether level i is below it.
-    least_before = accumulate(level_terms, lambda a, b: list(map(min, a, b)), initial=label_term)
-    below = [all(map(int.__le__, *pair)) for pair in zip(level_terms, least_before, strict=False)]
+    last, terms, sizes = bounds
+    if len(sizes) > MAX_LEVELS + 1:
+        raise Declined(f"levels: {len(sizes) - 1} levels, limit max_levels = {MAX_LEVELS}")
+    terms, sizes = (terms, sizes) if len(sizes) > 1 else (terms * 2, [0, 1])  # with a level without tokens
+    # Level by level from the first on: the least term of the levels so far, class by class; all their tokens.
+    least = list(accumulate(terms, lambda a, b: list(map(min, a, b))))
+    tokens, wide = list(accumulate(sizes)), len(last)
+    # Those least terms; the margin taken from `last`; the second level's term less the first one's.
+    meter.add("levels", wide * (len(sizes) - 1), wide * len(sizes) * PYTHON)
 
-    def count(base: list[int], free: int, level: int) -> int:
-        """How many sequences of `free` tokens in the first levels, up to `level`, or the label pass."""
-        meter.add("levels", 7 * wide, branches=1)
-        term, size, passing = level_terms[level], sizes[level], 0
-        if level == 0:
-            # With k tokens of the label, the sum less the margin is slack + k * step in each class.
-            first, end = labels, free
-            for a, b, c in zip(base, label_term, term, strict=True):
-                slack, step = a + free * c - margin, b - c
+    def count(base: list[int], free: int, level: int, atleast: int = 0) -> int:
+        """How many sequences of `free` tokens in levels up to `level`, `atleast` of them in it, pass."""
+        # An addition to come here; then one quotient, or a comparison with the least sum, with what leads to it.
+        meter.add("levels", wide * (5 if level == 1 else 1 if atleast else 4), (16 + wide + others) * PYTHON // 4)
+        term, size, rest, passing = terms[level], sizes[level], tokens[level - 1], 0
+        if level == 1:
+            first, end = atleast, free
+            for a, b, c in zip(base, term, terms[0], strict=True):
+                # With k tokens of this level, the sum less the margin is slack + k * step.
+                slack, step = a + free * c, b - c
                 if step > 0:
                     first = max(first, -(slack // step))
                 elif step < 0 or slack < 0:
                     end = min(end, slack // -step if step else -1)
-            return sum(comb(free, k) * size ** (free - k) for k in range(first, end + 1))
-        for k in range(free + 1):
+            return sum(comb(free, k) * size**k * rest ** (free - k) for k in range(first, end + 1))
+        if not atleast and all(a + free * b >= 0 for a, b in zip(base, least[level], strict=True)):
+            return tokens[level] ** free
+        for k in range(atleast, free + 1):
             more = count([a + k * b for a, b in zip(base, term, strict=True)], free - k, level - 1)
-            if not more and below[level]:
-                break
+            if not more and all(map(le, term, least[level - 1])):
+                break  # nor do any with more tokens of this level
+            if more == rest ** (free - k) and all(map(ge, term, least[level - 1])):  # so do all with more
+                return passing + sum(comb(free, j) * size**j * rest ** (free - j) for j in range(k, free + 1))
             passing += comb(free, k) * size**k * more
         return passing
 
-    return count(last, others, len(sizes) - 1)
+    return count([a - margin for a in last], others, len(sizes) - 1, labels)
 
 
 def position_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -> Positions:
@@ -185,15 +175,14 @@ def position_bounds(terms: Terms, group: Group, check: Check, classes: list[int]
     cuts = band_cuts(group, check)
     gaps = eu, ov, positions = terms.gaps(label, bits, check.partition, classes)
     tokens = [*range(cuts[-1]), label]
-    gap = (eu[query] + ov)[np.ix_(tokens, classes)]
+    gap = (eu[query] + ov)[tokens]
     bounds = []
     for j in range(terms.tables.model.positions - 1):
-        terms.meter.add(check.rule, 5 * gap.size, 9 * gap.size)
+        terms.meter.add(check.rule, 5 * gap.size, 64 * gap.size)
         lower, upper = terms.token_weights(label, [(query, t) for t in tokens], j, bits)
-        term = interval_product_down(lower, upper, gap + positions[j, classes], bits)
+        term = product_down(lower, upper, gap + positions[j], bits)
         bounds.append(np.minimum.reduceat(term, cuts, axis=0).T)
-    sizes = [b - a for a, b in zip(cuts, cuts[1:], strict=False)]
-    return last_term(terms, group, gaps, classes, bits), bounds, [*sizes, 1]
+    return last_term(terms, group, gaps, bits), bounds, np.diff([*cuts, cuts[-1] + 1]).tolist()
 
 
 def check_enumerate(terms: Terms, group: Group, check: Check, classes: list[int]) -> int:
@@ -208,20 +197,19 @@ def check_enumerate(terms: Terms, group: Group, check: Check, classes: list[int]
     """
     base, bounds, sizes = position_bounds(terms, group, check, classes)
     others, below = len(bounds), len(sizes) - 1
-    boxes = [[slice(None)] * others]
-    if group.first_query != group.label:  # by the position at which the label occurs first
-        first = [slice(below)] * others, [slice(below, None)], [slice(None)] * others
-        boxes = [[*first[0][:j], *first[1], *first[2][j + 1 :]] for j in range(others if below else 1)]
+    every, lower, label, passing = slice(None), slice(below), slice(below, None), 0
+    boxes = [[every] * others]
+    if group.labels:  # by the position at which the label occurs first
+        boxes = [[lower] * j + [label] + [every] * (others - j - 1) for j in range(others if below else 1)]
+    most = max(bound(base) + sum(map(bound, bounds)), sum(sizes) ** others)
+    dtype, word = (np.int64, 1) if most < PRODUCT_LIMIT else (object, 16 + most.bit_length() // 16)
+    base, copies, bounds = base.astype(dtype), np.array(sizes, dtype), [row.astype(dtype) for row in bounds]
     for box in boxes:
         widths = [len(sizes[chosen]) for chosen in box]
-        terms.meter.add("enumerate", len(classes) * (sum(accumulate(widths, mul)) + prod(widths)))
-    small = bound(base) + sum(map(bound, bounds)) < PRODUCT_LIMIT and sum(sizes) ** others < PRODUCT_LIMIT
-    dtype = np.int64 if small else object
-    base, size, bounds = base.astype(dtype), np.array(sizes, dtype), [row.astype(dtype) for row in bounds]
-    passing = sum(
-        count_sums(base, [(row[:, b], size[b]) for row, b in zip(bounds, box, strict=True)], check.margin)
-        for box in boxes
-    )
+        sums = sum(accumulate(widths, mul)) + prod(widths)
+        terms.meter.add("enumerate", len(classes) * sums, (5 * len(classes) // 8 + 2) * sums * word)
+        chosen = [(row[:, part], copies[part]) for row, part in zip(bounds, box, strict=True)]
+        passing += count_sums(base, chosen, check.margin)
     return group_size(group, others + 1) - passing
 
 
@@ -240,5 +228,4 @@ def count_sums(base: Array, box: Sequence[tuple[Array, Array]], margin: int) -> 
     return int(copies[(sums >= margin).all(axis=0)].sum())
 
 
-RULES: dict[str, Callable[[Terms, Group, Check, list[int]], int]]
 RULES = {"levels": check_levels, "enumerate": check_enumerate}

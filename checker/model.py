@@ -32,7 +32,7 @@ class Dyadic:
     columns = property(lambda self: int(self.integers.ncols()))
     T = property(lambda self: Dyadic(self.integers.transpose(), self.exponent))
     # The bits of the largest of the integers.
-    bits = property(lambda self: max((int(k).bit_length() for k in self.integers.entries()), default=0))
+    bits = property(lambda self: max(map(int.bit_length, map(int, self.integers.entries())), default=0))
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,15 @@ class ExactModel:
         v, d, h, o = self.vocabulary, self.width, self.head_width, self.outputs
         return {"QK": (v, d, h, d, v), "OV": (v, d, h, d, o), "EU": (v, d, o)}[table]
 
-    def shape(self, name: str) -> tuple[int, int]:
-        """The shape of the tensor `name`."""
-        v, o, n, d, h = self.vocabulary, self.outputs, self.positions, self.width, self.head_width
-        return dict(zip(TENSORS, ((v, d), (n, d), (d, h), (d, h), (d, h), (h, d), (d, o)), strict=True))[name]
-
 
 def parse_tensor(reader: Reader, name: str, rows: int, columns: int) -> Dyadic:
     """A tensor of the expected name and shape. Its exponent must be the largest possible one."""
-    exponent = reader.field("tensor", name, str(rows), str(columns), low=-MAX_EXPONENT, high=MAX_EXPONENT)
-    entries = []
+    limits = (-MAX_EXPONENT, MAX_EXPONENT, "max_exponent")
+    [exponent] = reader.take("tensor", name, str(rows), str(columns), limits, "\n")
+    entries: list[int] = []
     for _ in range(rows):
-        reader.line()
         entries += reader.integers(columns)
-    reader.line()
+        reader.take("\n")
     if exponent != 0 if not any(entries) else all(k % 2 == 0 for k in entries):
         raise Declined(f"{reader.kind}: tensor {name}: the exponent {exponent} is not canonical")
     return Dyadic(fmpz_mat(rows, columns, entries), exponent)
@@ -81,23 +76,19 @@ def parse_tensor(reader: Reader, name: str, rows: int, columns: int) -> Dyadic:
 def parse_model(data: bytes) -> ExactModel:
     """The model that `data` denotes. Raises `Declined` on anything but one canonical, supported model."""
     reader = Reader(data, "model")
-    reader.line("compact-proofs-model", "1")
+    reader.take("compact-proofs-model", "1", "\n")
     for feature, supported in FEATURES.items():
-        reader.word(feature)
-        if reader.peek() != supported:
-            raise Declined(f"model: unsupported {feature} {reader.peek()[:40]!r}, supported: {supported}")
-        reader.line(supported)
-    positions = reader.setting("positions", 2, MAX_POSITIONS)
-    vocabulary, outputs = (reader.setting(name, 1, MAX_VOCABULARY) for name in ("vocabulary", "outputs"))
-    width, head_width = (reader.setting(name, 1, MAX_WIDTH) for name in ("width", "head_width"))
-    reader.line("task", "max")
-    if outputs < vocabulary:
-        raise Declined(f"model: task max needs outputs >= vocabulary, found {outputs} < {vocabulary}")
-    model = ExactModel(vocabulary, outputs, positions, width, head_width, "max", {})
-    for name in TENSORS:
-        model.weights[name] = parse_tensor(reader, name, *model.shape(name))
+        reader.take(feature, supported, "\n")
+    [n] = reader.take("positions", (2, MAX_POSITIONS, "max_positions"), "\n")
+    v, o = (reader.take(name, (1, MAX_VOCABULARY, "max_vocabulary"), "\n")[0] for name in ("vocabulary", "outputs"))
+    d, h = (reader.take(name, (1, MAX_WIDTH, "max_width"), "\n")[0] for name in ("width", "head_width"))
+    reader.take("task", "max", "\n")
+    if o < v:
+        raise Declined(f"model: task max needs outputs >= vocabulary, found {o} < {v}")
+    shapes = ((v, d), (n, d), (d, h), (d, h), (d, h), (h, d), (d, o))
+    weights = {name: parse_tensor(reader, name, *shape) for name, shape in zip(TENSORS, shapes, strict=True)}
     reader.end()
-    return model
+    return ExactModel(v, o, n, d, h, "max", weights)
 
 
 def model_hash(data: bytes) -> str:

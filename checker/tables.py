@@ -10,27 +10,33 @@ matrices, in the names of the circuits of Gross et al. (arXiv 2406.11779, sectio
 The tables of the positions, with W_pos in place of W_E (EQKP and PVOU), are small and formed exactly.
 """
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, reduce
+from itertools import accumulate
 
 from flint import fmpz_mat
 
-from checker.arithmetic import Array, Exponential, integer_array, norm_up, root_down, root_up, shift_down, shift_up
-from checker.certificate import TABLES, Table
+from checker.arithmetic import Array, exponential, integer_array, norm_up, root_down, root_up, shift_down, shift_up
+from checker.certificate import TABLES, Certificate, Factor
 from checker.errors import Declined, Rejected
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.model import Dyadic, ExactModel
 
 NORM_BITS = 48
-MAX_TABLE_BITS = 2**31
-MAX_PRECISIONS = 8
+MAX_TABLE_BITS = 2**28
 
-Rows = list[list[int]]
-
-
-# A table known entry by entry, (lower, upper): lower <= entry <= upper, as exact numbers.
+# A table known entry by entry, (lower, upper): lower <= entry <= upper, as exact numbers; in fixed point, as
+# arrays and as rows.
 Enclosure = tuple[Dyadic, Dyadic]
 Fixed = tuple[Array, Array]
+Rows = list[list[int]]
+Rounding = Callable[..., int]
+
+
+def require_room(rule: str, numbers: int, bits: int) -> None:
+    """Raises `Declined` for so many numbers of so many bits, of which each takes a word at least."""
+    if numbers * max(64, bits) > MAX_TABLE_BITS:
+        raise Declined(f"{rule}: {numbers} numbers of {bits} bits, limit max_table_bits = {MAX_TABLE_BITS}")
 
 
 class Matrices:
@@ -39,44 +45,33 @@ class Matrices:
     def __init__(self, rule: str, meter: Meter) -> None:
         self.rule, self.meter = rule, meter
 
-    def require_room(self, entries: int, bits: int) -> None:
-        if entries * bits > MAX_TABLE_BITS:
-            raise Declined(f"{self.rule}: a matrix of {entries * bits} bits, limit {MAX_TABLE_BITS}")
-
     def product(self, *matrices: Dyadic) -> Dyadic:
-        """The product, multiplied in the order of the fewest operations."""
-        sizes = [matrices[0].rows, *(matrix.columns for matrix in matrices)]
-
-        def best(first: int, end: int) -> tuple[int, int]:
-            """The operations of the product of matrices first .. end-1, and where it is split last."""
-            splits = range(first + 1, end)
-            each = [sizes[first] * sizes[end] * (2 * sizes[k] - 1) for k in splits]
-            rest = [best(first, k)[0] + best(k, end)[0] for k in splits]
-            return min(zip(map(sum, zip(each, rest, strict=True)), splits, strict=True), default=(0, 0))
-
-        operations, split = best(0, len(matrices))
-        self.meter.add(self.rule, operations)
-        if len(matrices) == 1:
-            return matrices[0]
-        unmetered = Matrices(self.rule, Meter())
-        left, right = unmetered.product(*matrices[:split]), unmetered.product(*matrices[split:])
-        self.require_room(left.rows * right.columns, left.bits + right.bits)
-        return Dyadic(left.integers * right.integers, left.exponent + right.exponent)
+        """The product of the chain of `matrices`: of two neighbours, always those that take the fewest operations."""
+        chain = list(matrices)
+        while len(chain) > 1:
+            costs = [a.rows * b.columns * (2 * a.columns - 1) for a, b in zip(chain, chain[1:], strict=False)]
+            i, cost = costs.index(min(costs)), min(costs)
+            left, right = chain[i : i + 2]
+            bits = left.bits + right.bits
+            self.meter.add(self.rule, cost, cost * (1 + bits // 128))
+            require_room(self.rule, left.rows * right.columns, bits)
+            chain[i : i + 2] = [Dyadic(left.integers * right.integers, left.exponent + right.exponent)]
+        return chain[0]
 
     def sum(self, left: Dyadic, right: Dyadic, sign: int = 1) -> Dyadic:
         """left + sign * right."""
         entries, exponent = left.rows * left.columns, min(left.exponent, right.exponent)
-        self.meter.add(self.rule, entries)
+        self.meter.add(self.rule, entries, entries * PYTHON)
         shifts = left.exponent - exponent, right.exponent - exponent
-        self.require_room(entries, left.bits + right.bits + sum(shifts))
-        integers = left.integers * (1 << shifts[0]) + right.integers * (sign << shifts[1])
-        return Dyadic(integers, exponent)
+        require_room(self.rule, entries, left.bits + right.bits + sum(shifts))
+        return Dyadic(left.integers * (1 << shifts[0]) + right.integers * (sign << shifts[1]), exponent)
 
-    def norms(self, matrix: Dyadic) -> list[int]:
-        """Upper bounds of the Euclidean norms of the rows, in fixed point of NORM_BITS bits."""
-        self.meter.add(self.rule, matrix.rows * 2 * matrix.columns)
+    def norms(self, matrix: Dyadic) -> Dyadic:
+        """Upper bounds of the Euclidean norms of the rows, as a column, in fixed point of NORM_BITS bits."""
+        self.meter.add(self.rule, 2 * matrix.rows * matrix.columns, 2 * matrix.rows * matrix.columns * PYTHON)
         squares = [sum(int(k) ** 2 for k in row) for row in matrix.integers.table()]
-        return [norm_up(square, matrix.exponent + NORM_BITS) for square in squares]
+        norms = [norm_up(square, matrix.exponent + NORM_BITS) for square in squares]
+        return Dyadic(fmpz_mat(matrix.rows, 1, norms), -NORM_BITS)
 
 
 def check_exact(path: Sequence[Dyadic], meter: Meter) -> Enclosure:
@@ -89,7 +84,7 @@ def check_exact(path: Sequence[Dyadic], meter: Meter) -> Enclosure:
     return product, product
 
 
-def check_low_rank(name: str, path: Sequence[Dyadic], table: Table, meter: Meter) -> Enclosure:
+def check_low_rank(name: str, path: Sequence[Dyadic], factors: Sequence[Factor], meter: Meter) -> Enclosure:
     """Rule `low_rank`: the table is the product of factors F_1 ... F_k, each the product of some
     neighbours of the path. Hints A_i H_i (of low rank) stand for most of F_i; with the remainders
     R_i = F_i - A_i H_i,
@@ -103,31 +98,26 @@ def check_low_rank(name: str, path: Sequence[Dyadic], table: Table, meter: Meter
     Conclusion: the sum, plus or minus that bound. Failure: a norm that is not confirmed.
     Operations: those of the products, norms and bounds named here.
     """
-    matrices, start = Matrices("low_rank", meter), 0
-    wholes: list[Dyadic] = []
-    for factor in table.factors:
-        wholes.append(matrices.product(*path[start : start + factor.matrices]))
-        start += factor.matrices
+    matrices = Matrices("low_rank", meter)
+    ends = list(accumulate((factor.matrices for factor in factors), initial=0))
+    wholes = [matrices.product(*path[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
     remainders: list[Dyadic] = []
-    value, scale = Dyadic(fmpz_mat(path[0].rows, path[-1].columns), 0), Dyadic(fmpz_mat([[1]]), 0)
-    for i, (factor, remainder) in enumerate(zip(table.factors, wholes, strict=True)):
+    parts, norms = [], []
+    for i, (factor, remainder) in enumerate(zip(factors, wholes, strict=True)):
         if factor.hint is not None:
             left, right = factor.hint
             remainder = matrices.sum(remainder, matrices.product(left, right), -1)
             for earlier in reversed(remainders):
                 left = matrices.product(earlier, left)
-            value = matrices.sum(value, matrices.product(left, matrices.product(right, *wholes[i + 1 :])))
+            parts.append(matrices.product(left, matrices.product(right, *wholes[i + 1 :])))
         remainders.append(remainder)
         if factor.norm is not None:
             check_norm(f"table {name} factor {i + 1}", remainder, *factor.norm, matrices)
-            scale = matrices.product(scale, factor.norm[0])
-    rows, columns = matrices.norms(remainders[0]), matrices.norms(remainders[-1].T)
+            norms.append(factor.norm[0])
     # The bound, and its difference and sum with the value, are relaxations of the proof itself.
-    meter.add("low_rank", len(rows) * (1 + 3 * len(columns)))
-    unmetered = Matrices("low_rank", Meter())
-    column, row = fmpz_mat(len(rows), 1, rows), fmpz_mat(1, len(columns), columns)
-    radius = unmetered.product(Dyadic(column, -NORM_BITS), scale, Dyadic(row, -NORM_BITS))
-    return unmetered.sum(value, radius, -1), unmetered.sum(value, radius)
+    radius = matrices.product(matrices.norms(remainders[0]), *norms, matrices.norms(remainders[-1].T).T)
+    value = reduce(matrices.sum, parts or [Dyadic(fmpz_mat(radius.rows, radius.columns), 0)])
+    return matrices.sum(value, radius, -1), matrices.sum(value, radius)
 
 
 def check_norm(place: str, matrix: Dyadic, bound: Dyadic, root: Dyadic, matrices: Matrices) -> None:
@@ -137,17 +127,18 @@ def check_norm(place: str, matrix: Dyadic, bound: Dyadic, root: Dyadic, matrices
     (Gershgorin), so that |y R|**2 = y R R^T y^T <= s**2 |y|**2 for every row y. Raises `Rejected`.
     """
     size, unmetered = matrix.rows, Matrices(matrices.rule, Meter())
-    # R R^T and C C^T are symmetric: half of their entries, and of the sums, need to be formed.
-    half = size * (size + 1) // 2
-    matrices.meter.add(matrices.rule, half * 2 * (matrix.columns + root.columns) + size * size)
+    # R R^T and C C^T are symmetric: half of their entries, and of the sums, need to be formed; and s**2.
+    operations = size * (size + 1) * (matrix.columns + root.columns) + size**2 + 1
+    price = operations * (1 + max(matrix.bits, root.bits) // 64) + size**2 * PYTHON
+    matrices.meter.add(matrices.rule, operations, price)
     square = int(bound.integers[0, 0]) ** 2
     scaled = Dyadic(fmpz_mat([[square * (i == j) for j in range(size)] for i in range(size)]), 2 * bound.exponent)
     for factor in (matrix, root):
         scaled = unmetered.sum(scaled, unmetered.product(factor, factor.T), -1)
     for i, row in enumerate(scaled.integers.table()):
         if 2 * int(row[i]) < sum(abs(int(k)) for k in row) or bound.integers[0, 0] < 0:
-            found = f"row {i} of s**2 I - R R^T - C C^T not diagonally dominant"
-            raise Rejected(f"{place}: low_rank: expected a norm that its hint confirms, found {found}")
+            found = f"found row {i} of s**2 I - R R^T - C C^T not diagonally dominant"
+            raise Rejected(f"{place}: low_rank: expected a norm that its hint confirms, {found}")
 
 
 class Tables:
@@ -156,56 +147,48 @@ class Tables:
     `enclosures` holds QK, OV, EU, and QK positions [query, position], OV positions [position, output].
     """
 
-    def __init__(
-        self, model: ExactModel, tables: Sequence[Table], score_bits: int, exponential_bits: int, meter: Meter
-    ) -> None:
-        self.model, self.meter = model, meter
-        self.score_bits, self.exponential_bits = score_bits, exponential_bits
+    def __init__(self, model: ExactModel, certificate: Certificate, meter: Meter) -> None:
+        self.model, self.certificate, self.meter = model, certificate, meter
         self._fixed: dict[int, tuple[Fixed, Fixed, Fixed]] = {}
         w = model.weights
         last = fmpz_mat([w["W_pos"].integers.table()[-1]] * model.vocabulary)
         queries = Matrices("embedding", meter).sum(w["W_E"], Dyadic(last, w["W_pos"].exponent))
-        qk = (queries, w["W_Q"], w["W_K"].T)
-        ov = (w["W_V"], w["W_O"], w["W_U"])
+        qk, ov = (queries, w["W_Q"], w["W_K"].T), (w["W_V"], w["W_O"], w["W_U"])
         paths = {"QK": (*qk, w["W_E"].T), "OV": (w["W_E"], *ov), "EU": (queries, w["W_U"])}
-        self.enclosures = {"QK positions": check_exact((*qk, w["W_pos"].T), meter)}
-        self.enclosures["OV positions"] = check_exact((w["W_pos"], *ov), meter)
-        for name, table in zip(TABLES, tables, strict=True):
-            path = paths[name]
-            enclosure = check_low_rank(name, path, table, meter) if table.factors else check_exact(path, meter)
-            self.enclosures[name] = enclosure
+        positions = {"QK positions": (*qk, w["W_pos"].T), "OV positions": (w["W_pos"], *ov)}
+        self.enclosures = {name: check_exact(path, meter) for name, path in positions.items()}
+        for name, table in zip(TABLES, certificate.tables, strict=True):
+            path, hints = paths[name], table.factors
+            self.enclosures[name] = check_low_rank(name, path, hints, meter) if hints else check_exact(path, meter)
+        # The ends of an attention weight that a verifier in real arithmetic computes, too.
+        self.ends = 2 if certificate.tables[0].factors else 1
 
-    def _rounded(self, name: str, bits: int) -> Fixed:
-        """The table `name` in fixed point of `bits` bits, its lower and its upper bounds."""
+    def _rounded(self, name: str, bits: int, down: Rounding = shift_down, up: Rounding = shift_up, *by: int) -> Fixed:
+        """The table `name` in fixed point of `bits` bits, its lower and its upper bounds, divided by sqrt(by)."""
         lower, upper = self.enclosures[name]
-        shape = (lower.rows, lower.columns)
-        self.meter.add("round", 0, 2 * lower.rows * lower.columns)
-        low = [shift_down(int(k), lower.exponent + bits) for k in lower.integers.entries()]
-        high = [shift_up(int(k), upper.exponent + bits) for k in upper.integers.entries()]
+        shape, most = (lower.rows, lower.columns), max(lower.bits, upper.bits) + max(0, lower.exponent + bits)
+        size = lower.rows * lower.columns
+        require_room("round", size * (len(self._fixed) + 1), most)
+        self.meter.add("round", 0, 2 * size * (PYTHON + most * most // 2048))
+        low = [down(int(k), lower.exponent + bits, *by) for k in lower.integers.entries()]
+        high = [up(int(k), upper.exponent + bits, *by) for k in upper.integers.entries()]
         return integer_array(low, shape), integer_array(high, shape)
 
     def fixed(self, bits: int) -> tuple[Fixed, Fixed, Fixed]:
         """The tables EU, OV and OV positions, each a pair of arrays (lower, upper) of `bits` bits."""
         if bits not in self._fixed:
-            if len(self._fixed) >= MAX_PRECISIONS:
-                raise Declined(f"round: more precisions than max_precisions = {MAX_PRECISIONS}")
             eu, ov = self._rounded("EU", bits), self._rounded("OV", bits)
             self._fixed[bits] = eu, ov, self._rounded("OV positions", bits)
         return self._fixed[bits]
 
-    def _exponentials(self, name: str) -> tuple[Rows, Rows]:
+    def _exponentials(self, name: str, ends: int) -> tuple[Rows, Rows]:
         """Enclosures of exp(score - largest upper score of the row), the lower and the upper bounds."""
-        low, high = self.enclosures[name]
-        rows, columns, bits, head_width = low.rows, low.columns, self.score_bits, self.model.head_width
-        lower = [[root_down(int(k), low.exponent + bits, head_width) for k in row] for row in low.integers.table()]
-        upper = [[root_up(int(k), high.exponent + bits, head_width) for k in row] for row in high.integers.table()]
-        tops = [max(row) for row in upper]
-        most = max(top - min(row) for top, row in zip(tops, lower, strict=True))
-        exponential = Exponential(bits, self.exponential_bits, most)
-        count, steps = rows * columns, 2 * len(exponential.factors) + 4
-        self.meter.add("exponential", count if low is high else 2 * count, count * steps)
-        below = [[exponential.lower(top - k) for k in row] for top, row in zip(tops, lower, strict=True)]
-        return below, [[exponential.upper(top - k) for k in row] for top, row in zip(tops, upper, strict=True)]
+        score_bits, bits = self.certificate.score_bits, self.certificate.exponential_bits
+        low, high = self._rounded(name, score_bits, root_down, root_up, self.model.head_width)
+        below, above = (high.max(axis=1, keepdims=True) - scores for scores in (low, high))
+        require_room("exponential", low.size, bits)
+        self.meter.add("exponential", ends * low.size, 2 * low.size * int(below.max()).bit_length() * (40 + bits // 16))
+        return exponential(below, score_bits, bits, upper=False), exponential(above, score_bits, bits, upper=True)
 
     @cached_property
     def weights(self) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
@@ -213,5 +196,5 @@ class Tables:
         first the token's part [query][token], then the position's part [query][position]. The weight of a
         token at a position is the product of both."""
         # In real arithmetic W_Q is divided by sqrt(head_width) once, before any product.
-        self.meter.add("scores", self.model.width * self.model.head_width, 0)
-        return self._exponentials("QK"), self._exponentials("QK positions")
+        self.meter.add("scores", self.model.width * self.model.head_width + 1, 0)
+        return self._exponentials("QK", self.ends), self._exponentials("QK positions", 1)

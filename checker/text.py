@@ -4,10 +4,20 @@ One space stands between the tokens of a line, one newline at its end, and an in
 minus and no leading zero, so that every model and every certificate has exactly one spelling.
 """
 
+import re
+
 from checker.errors import Declined
 
-MAX_FILE_BYTES = 16 * 2**20
+MAX_FILE_BYTES = 5 * 2**20
 MAX_DIGITS = 800
+CANONICAL = re.compile("0|-?[1-9][0-9]*").fullmatch
+# More than any integer that is short enough.
+ENDLESS = 10**MAX_DIGITS
+
+# (low, high), or (low, high, the name of the limit that high is).
+Range = tuple[int, int] | tuple[int, int, str]
+NATURAL: Range = (0, ENDLESS)
+POSITIVE: Range = (1, ENDLESS)
 
 
 class Reader:
@@ -18,62 +28,58 @@ class Reader:
             raise Declined(f"{kind}: {len(data)} bytes, limit max_file_bytes = {MAX_FILE_BYTES}")
         if not data.isascii():
             raise Declined(f"{kind}: not ASCII text")
-        self.kind, self.tokens, self.place = kind, data.decode("ascii").replace("\n", " \n ").split(" "), 0
+        # An empty token after the last one, which nothing matches, keeps every search inside.
+        self.kind, self.place, self.tokens = kind, 0, [*data.decode("ascii").replace("\n", " \n ").split(" "), ""]
+
+    # The next token, which is not taken by this: a word, a newline, or the empty string at the end.
+    next = property(lambda self: self.tokens[self.place])
 
     def fail(self, expected: str) -> Declined:
-        rest = self.tokens[self.place :]
-        found = "the end of the file" if rest in ([], [""]) else repr(rest[0][:40])
-        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found}")
-
-    def peek(self) -> str:
-        """The next token without taking it: a word, a newline, or the empty string at the end."""
-        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+        """The failure to find what was `expected` at this place; a newline is the end of a line."""
+        found = repr(self.next[:40]) if self.next or self.place < len(self.tokens) - 2 else "the end of the file"
+        after = f", after {self.tokens[self.place - 1][:40]!r}" if self.place else ""
+        expected = expected.replace("\n", "the end of the line")
+        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found}{after}")
 
     def word(self, *expected: str) -> str:
-        """The next token, which must be one of `expected` where these are given."""
-        token = self.peek()
-        if token in ("", "\n") or (expected and token not in expected):
-            raise self.fail(" or ".join(expected) or "a word")
+        """The next token, which must be one of `expected`."""
+        if self.next not in expected:
+            raise self.fail(" or ".join(expected))
         self.place += 1
-        return token
+        return self.tokens[self.place - 1]
 
-    def line(self, *keywords: str) -> None:
-        """The given keywords one after the other, and the end of the line."""
-        for keyword in keywords:
-            self.word(keyword)
-        if self.peek() != "\n":
-            raise self.fail("the end of the line")
-        self.place += 1
-
-    def integers(self, count: int, low: int | None = None, high: int | None = None) -> list[int]:
-        """The next `count` tokens as integers, each within `low <= k <= high` where these are given."""
-        if count > len(self.tokens) - self.place:
-            self.place = len(self.tokens)
-            raise self.fail(f"{count} integers")
-        numbers = []
+    def integers(self, count: int, limits: Range = (-ENDLESS, ENDLESS)) -> list[int]:
+        """The next `count` tokens as integers k, with low <= k <= high for `limits` (low, high, perhaps a name)."""
+        (low, high, *name), numbers = limits, []
         for token in self.tokens[self.place : self.place + count]:
-            if len(token) > MAX_DIGITS or not token.removeprefix("-").isdigit() or str(int(token)) != token:
-                raise self.fail(f"a canonical integer of at most {MAX_DIGITS} characters")
+            if len(token) > MAX_DIGITS or not CANONICAL(token):
+                raise self.fail(f"a canonical integer of at most max_digits = {MAX_DIGITS} characters")
+            if not low <= int(token) <= high:
+                most = f" to {' = '.join([*name, str(high)])}" if high < ENDLESS else " on"
+                raise self.fail(f"an integer from {low}{most}")
             numbers.append(int(token))
-            if (low is not None and numbers[-1] < low) or (high is not None and numbers[-1] > high):
-                raise self.fail(f"an integer from {low} to {high}")
             self.place += 1
         return numbers
 
-    def field(self, *keywords: str, low: int | None = None, high: int | None = None) -> int:
-        """The given keywords one after the other, and one integer within the limits."""
-        for keyword in keywords:
-            self.word(keyword)
-        return self.integers(1, low, high)[0]
+    def take(self, *pattern: str | Range) -> list[int]:
+        """Reads words as `pattern` has them, and an integer for each range in it; returns the integers."""
+        numbers = []
+        for expected in pattern:
+            if isinstance(expected, str):
+                self.word(expected)
+            else:
+                numbers += self.integers(1, expected)
+        return numbers
 
-    def setting(self, keyword: str, low: int | None = None, high: int | None = None) -> int:
-        """A line of a keyword and one integer within the limits."""
-        number = self.field(keyword, low=low, high=high)
-        self.line()
-        return number
+    def ascending(self, count: Range, limits: Range) -> tuple[int, ...]:
+        """As many integers as the one before them says, each greater than the one before it."""
+        numbers = tuple(self.integers(self.take(count)[0], limits))
+        if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False)):
+            raise self.fail("ascending numbers before here")
+        return numbers
 
     def end(self) -> None:
         """The line `end`, and nothing after it."""
-        self.line("end")
-        if self.tokens[self.place :] != [""]:
+        self.take("end", "\n")
+        if self.tokens[self.place :] != ["", ""]:
             raise self.fail("the end of the file")

@@ -5,6 +5,7 @@ go to standard output; progress and errors, of one line each, to standard error.
 """
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import click
 
 import checker.__main__
 from compact_proofs import commands, demonstration
-from compact_proofs.isolated import CheckerFailed, checker_command
+from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_capped
 from compact_proofs.shipped import shipped_models
 from compact_proofs.terminal import print_error, print_table, progress_bar
 from compact_proofs.verified import NotBuilt, check_verified
@@ -35,6 +36,16 @@ class _Command(click.Command):
         if self.epilog:
             with formatter.section("Example"):
                 formatter.write(f"  {self.epilog}\n")
+
+
+def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """A number of bytes: 1000000, 512MiB or 2GiB."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,17})(|KiB|MiB|GiB)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a number of bytes, such as 512MiB", context, parameter)
+    return min(int(found[1]) * {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[found[2]], sys.maxsize)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,22 +115,52 @@ def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
     show_default=True,
     help="The Python kernel, its verified twin, or both, whose verdicts must agree.",
 )
-def check(model: str, certificate: str, as_json: bool, kernel: str) -> int:
+@click.option(
+    "--max-seconds", type=click.FloatRange(0.0, 1e6, min_open=True), help="Decline a check that takes longer."
+)
+@click.option(
+    "--max-memory",
+    callback=_bytes,
+    metavar="BYTES",
+    help="Decline a check that takes more memory; also as 512MiB or 2GiB.",
+)
+def check(
+    model: str, certificate: str, as_json: bool, kernel: str, max_seconds: float | None, max_memory: int | None
+) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
-    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged, or the
-    verdicts of both kernels differ.
+    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged, the
+    verdicts of both kernels differ, or the check was ended for the time or the memory that it took.
     """
     said, complained = StringIO(), StringIO()
+    caps = Caps(max_seconds, max_memory)
     with progress_bar() as bar, redirect_stdout(said), redirect_stderr(complained):
         bar.start("check")
-        if kernel == "python":
+        if caps != Caps():
+            code = _check_capped(model, certificate, as_json, kernel, caps)
+        elif kernel == "python":
             code = checker.__main__.main([*(["--json"] if as_json else []), "--", model, certificate])
         else:
             code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
     sys.stdout.write(said.getvalue())
     sys.stderr.write(complained.getvalue())
+    return code
+
+
+def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps: Caps) -> int:
+    """Have a process of its own do the check, under caps, and print what it says."""
+    arguments = [*(["--json"] if as_json else []), "--kernel", kernel, "--", model, certificate]
+    try:
+        code, output, errors = run_capped([sys.executable, "-I", "-m", "compact_proofs", "check", *arguments], caps)
+    except CheckerFailed as error:
+        verdict = checker.Verdict("declined", str(error))
+        code, output = checker.__main__.EXIT_CODES[verdict.verdict], ""
+        errors = f"{verdict.verdict}: {verdict.reason}\n"
+        if as_json:
+            output = json.dumps(asdict(verdict)) + "\n"
+    click.echo(output, nl=False)
+    click.echo(errors, nl=False, err=True)
     return code
 
 
@@ -229,6 +270,57 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
     for found in missing:
         click.echo(f"{found.model}: no proof by {found.setting.name}: {found.reason}")
     click.echo(f"\nFiles are {', '.join(map(str, paths))}.")
+
+
+@_command("Try to make the checker accept something false.", "fuzz --seconds 60")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="How long.  [default: 60]")
+@click.option("--examples", type=click.IntRange(1), help="How many changed certificates, in place of --seconds.")
+@click.option("--seed", type=click.IntRange(0), help="Where random numbers start.  [default: anywhere]")
+@click.option("--jobs", type=click.IntRange(1), help="Processes at the same time.  [default: one per core]")
+@click.option(
+    "-o",
+    "--output",
+    default="fuzz-failures",
+    show_default=True,
+    metavar="DIRECTORY",
+    help="Where the files of failures go.",
+)
+@click.option(
+    "--database",
+    default=".hypothesis",
+    show_default=True,
+    metavar="DIRECTORY",
+    help="Where failures are remembered, to begin the next run with.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def fuzz(
+    seconds: float | None,
+    examples: int | None,
+    seed: int | None,
+    jobs: int | None,
+    output: str,
+    database: str,
+    as_json: bool,
+) -> int:
+    """Have tiny models and certificates made and changed at random, and the checker's verdicts judged.
+
+    An accepted claim must be true by brute force, and so must what the checker finds in each group.
+    Exit code 0: nothing failed. 1: the checker accepted something false, ended with an exception, or took
+    more than 10 seconds; the files are saved. Needs Hypothesis, the extra `fuzz`.
+    """
+    if seconds is not None and examples is not None:
+        raise click.UsageError("either --seconds or --examples")
+    with progress_bar() as bar:
+        bar.start("fuzz")
+        report = commands.fuzz(examples, seconds, seed, jobs, output, database, bar.start)
+    if as_json:
+        click.echo(json.dumps(report, indent=1))
+    else:
+        from fuzzing.report import COLUMNS, rows, summary
+
+        print_table(list(COLUMNS), rows(report), words=("mutation",))
+        click.echo(f"\n{summary(report)}")
+    return 1 if report["failures"] else 0
 
 
 @_command("Export, prove and check a shipped model.", "demo -o compact-proofs-output")

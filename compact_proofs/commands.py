@@ -2,8 +2,11 @@
 
 import errno
 import os
+import secrets
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from certificates.short import OverBudget
 from certificates.strategies import STRATEGIES, Strategy, UnknownStrategy
@@ -81,3 +84,39 @@ def train(
     weights = train_model(positions, vocabulary, width, width, seed=seed, steps=steps, progress=progress)
     save_weights(weights, path, {**sizes, "seed": seed, "steps": steps})
     return weights
+
+
+def fuzz(
+    examples: int | None = None,
+    seconds: float | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+    output: FilePath = "fuzz-failures",
+    database: FilePath = ".hypothesis",
+    progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Have the kernel check so many changed certificates, or for so many seconds, in `jobs` processes, and
+    compare what it accepts with the truth by brute force; returns the report (`fuzzing.report`).
+
+    What fails is saved in the folder `output`, and its seed in the folder `database`, so that the next
+    run begins with it. Needs the extra `fuzz`.
+    """
+    try:
+        from fuzzing import campaign, processes, report
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ImportError("fuzzing needs Hypothesis: pip install 'compact-proofs[fuzz]'") from None
+    run = processes.Run(
+        seed=secrets.randbelow(2**32) if seed is None else seed,
+        jobs=processes.cores() if jobs is None else jobs,
+        mutants=examples,
+        seconds=60.0 if examples is None and seconds is None else seconds,
+        failures=Path(output),
+        database=Path(database),
+    )
+
+    def show(totals: campaign.Totals) -> None:
+        progress(f"{totals.mutants:,} changed certificates, {len(totals.failures)} failures")
+
+    return report.as_object(run, processes.fuzz(run, show))

@@ -1,13 +1,19 @@
-"""The kernel in a process of its own, as whoever receives a certificate would run it.
+"""The kernel in a process of its own, as whoever receives a certificate would run it, or under caps.
 
 `python -I` ignores the working directory, the user's packages and every PYTHON* variable, so that
 no file that lies about can stand in for a module of the kernel.
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from checker import Verdict
@@ -42,3 +48,83 @@ def check_isolated(model: Path, certificate: Path) -> tuple[Verdict, float]:
     if EXIT_CODES.get(verdict.verdict) != process.returncode:
         raise CheckerFailed(f"checker: {verdict.verdict}, but exit code {process.returncode}")
     return verdict, seconds
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The most that a check may take: seconds from start to end, and bytes of memory in each process.
+
+    Memory is address space, of which a check that has yet to read its files takes about 200 MiB. None is no cap.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+    def __str__(self) -> str:
+        seconds = [] if self.seconds is None else [f"--max-seconds {self.seconds:g}"]
+        return " ".join([*seconds, *([] if self.memory is None else [f"--max-memory {self.memory}"])])
+
+
+# What a checker says that caught its own lack of memory, and what is said of the verified one that did not.
+OUT_OF_RESOURCES = ("resources: ", "the verified checker ended with code")
+
+# Lowers its own limits, which outlive it in the command that it becomes and in what that starts.
+_CAPPED = """
+import os, resource, sys
+for limit, most in (resource.RLIMIT_CPU, sys.argv[1]), (resource.RLIMIT_AS, sys.argv[2]):
+    if most:
+        _, hard = resource.getrlimit(limit)
+        most = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
+        resource.setrlimit(limit, (most, most))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def run_capped(command: Sequence[str], caps: Caps) -> tuple[int, str, str]:
+    """Run a command that prints a verdict: its exit code, standard output and standard error.
+
+    Raises `CheckerFailed`, which names the caps, where it ends without a whole verdict.
+    """
+    # The time that passes is what counts; the time of the processor only ends what outlives this process.
+    cpu = "" if caps.seconds is None else str(ceil(caps.seconds) + 1)
+    memory = "" if caps.memory is None else str(caps.memory)
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", _CAPPED, cpu, memory, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # threads take address space
+        start_new_session=True,
+    )
+    try:
+        output, errors = process.communicate(timeout=caps.seconds)
+    except subprocess.TimeoutExpired as error:
+        raise CheckerFailed(f"the check took longer than {caps} allows") from error
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    code = process.returncode
+    if not _complete(code, output, errors):
+        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        raise CheckerFailed(f"the check {ended} without a verdict, under {caps}")
+    if any(sign in errors for sign in OUT_OF_RESOURCES):
+        raise CheckerFailed(f"{errors.strip().partition(': ')[2]}, under {caps}")
+    return code, output, errors
+
+
+def _complete(code: int, output: str, errors: str) -> bool:
+    """Whether what a process said is all that it had to say, and agrees with its exit code."""
+    said = output or errors
+    if code not in EXIT_CODES.values() or not said.endswith("\n") or "Traceback" in errors:
+        return False
+    verdict = said.partition(": ")[0]
+    if output.startswith("{"):
+        try:
+            verdict = json.loads(output)["verdict"]
+        except (ValueError, KeyError):
+            return False
+    # Two kernels that disagree have verdicts of their own, but the code of a check that is declined.
+    return code == EXIT_CODES["declined"] or (said.count("\n") == 1 and EXIT_CODES.get(verdict) == code)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
-from math import ceil, floor
+from math import ceil, floor, isqrt
 
 import numpy as np
 import pytest
@@ -16,10 +16,10 @@ from checker import groups
 from checker.arithmetic import (
     ENTRY_LIMIT,
     PRODUCT_LIMIT,
-    Exponential,
     bound,
+    exponential,
     integer_array,
-    interval_product_down,
+    norm_up,
     product_down,
     root_down,
     root_up,
@@ -74,6 +74,23 @@ def test_roots_of_perfect_squares_are_exact(number: int, root: int) -> None:
     assert root_down(number * root, 0, root**2) == root_up(number * root, 0, root**2) == number
 
 
+@examples(150)
+@given(st.one_of(st.integers(0, LARGE), st.integers(0, 40)), st.one_of(st.integers(-400, 400), st.integers(-3, 3)))
+def test_norm_up_is_the_ceiling_of_the_root(square: int, shift: int) -> None:
+    """Of a root that is an integer, or lies between two."""
+    for number in (square, isqrt(square) ** 2):
+        exact, found = number * Fraction(4) ** shift, norm_up(number, shift)
+        assert found**2 >= exact and (found == 0 or (found - 1) ** 2 < exact)
+
+
+def enclosure(argument: int, argument_bits: int, bits: int) -> tuple[int, int]:
+    """What the kernel makes of exp(-argument / 2**argument_bits)."""
+    array = integer_array([argument], (1, 1))
+    lower, upper = (exponential(array, argument_bits, bits, side) for side in (False, True))
+    assert type(lower[0][0]) is type(upper[0][0]) is int
+    return lower[0][0], upper[0][0]
+
+
 @st.composite
 def exponentials(draw: st.DrawFn) -> tuple[int, int, int]:
     argument_bits = draw(st.integers(1, 60))
@@ -85,8 +102,7 @@ def exponentials(draw: st.DrawFn) -> tuple[int, int, int]:
 @given(exponentials())
 def test_exponential_encloses_tightly(case: tuple[int, int, int]) -> None:
     argument_bits, bits, argument = case
-    exponential = Exponential(argument_bits, bits, argument)
-    lower, upper = exponential.lower(argument), exponential.upper(argument)
+    lower, upper = enclosure(argument, argument_bits, bits)
     with ctx.workprec(bits + 2048):
         true = arb(fmpq(-argument, 2**argument_bits)).exp() * 2**bits
         assert argument == 0 or (lower < true and true < upper)
@@ -100,20 +116,19 @@ def test_exponential_encloses_tightly(case: tuple[int, int, int]) -> None:
 @examples(150)
 @given(exponentials(), st.data())
 def test_exponential_of_smaller_arguments(case: tuple[int, int, int], data: st.DataObject) -> None:
-    """One table of factors serves every argument up to the largest, and orders do not cross."""
+    """Each argument of an array has the same enclosure as by itself."""
     argument_bits, bits, largest = case
-    argument = data.draw(st.integers(0, largest))
-    shared = Exponential(argument_bits, bits, largest)
-    own = Exponential(argument_bits, bits, argument)
-    assert shared.lower(argument) == own.lower(argument)
-    assert shared.upper(argument) == own.upper(argument)
+    arguments = [largest, data.draw(st.integers(0, largest)), 0]
+    array = integer_array(arguments, (3, 1))
+    for upper in (False, True):
+        each = [[enclosure(argument, argument_bits, bits)[upper]] for argument in arguments]
+        assert exponential(array, argument_bits, bits, upper) == each
 
 
 @pytest.mark.parametrize("argument", [1, 12345, 2**48, 40 * 2**48, 700 * 2**48 + 1])
 def test_exponential_has_a_small_relative_width(argument: int) -> None:
     """At the precisions of the shipped strategies, also where exp is 2**-1000."""
-    exponential = Exponential(48, 48 + 64 + 1010, argument)
-    lower, upper = exponential.lower(argument), exponential.upper(argument)
+    lower, upper = enclosure(argument, 48, 48 + 64 + 1010)
     assert (upper - lower) << 48 <= lower
 
 
@@ -145,7 +160,8 @@ def arrays(size: int) -> st.SearchStrategy[list[int]]:
 @examples(150)
 @given(arrays(3), arrays(3), st.integers(1, 200))
 def test_product_down_is_the_floor(weight: list[int], gap: list[int], bits: int) -> None:
-    found = product_down(integer_array(weight, (3, 1)), integer_array(gap, (3,)), bits)
+    weights = integer_array(weight, (3, 1))
+    found = product_down(weights, weights, integer_array(gap, (3,)), bits)
     expected = [[floor(Fraction(w * g, 2**bits)) for g in gap] for w in weight]
     assert found.tolist() == expected
 
@@ -153,7 +169,8 @@ def test_product_down_is_the_floor(weight: list[int], gap: list[int], bits: int)
 def test_product_down_at_the_limit_of_64_bits() -> None:
     """Products of 2**62 and more would still fit for a while; beyond 2**63 they would wrap around."""
     for weight, gap in ((2**31, 2**31), (2**31 - 1, 2**31), (2**54, 2**54), (-(2**54), 2**54)):
-        found = product_down(integer_array([weight], (1,)), integer_array([gap], (1,)), 1)
+        weights = integer_array([weight], (1,))
+        found = product_down(weights, weights, integer_array([gap], (1,)), 1)
         assert found.tolist() == [weight * gap // 2]
         assert found.dtype == (object if abs(weight) * abs(gap) >= PRODUCT_LIMIT else np.int64)
 
@@ -163,13 +180,13 @@ def test_product_down_at_the_limit_of_64_bits() -> None:
     st.lists(st.tuples(entries, entries, entries, st.integers(0, 16)), min_size=1),
     st.integers(1, 99),
 )
-def test_interval_product_down(cases: list[tuple[int, int, int, int]], bits: int) -> None:
+def test_product_down_of_an_interval(cases: list[tuple[int, int, int, int]], bits: int) -> None:
     """The bound holds for every weight of the interval, and is attained up to rounding."""
     low = [min(a, b) for a, b, _, _ in cases]
     high = [max(a, b) for a, b, _, _ in cases]
     gap = [g for _, _, g, _ in cases]
     shape = (len(cases),)
-    found = interval_product_down(
+    found = product_down(
         integer_array(low, shape), integer_array(high, shape), integer_array(gap, shape), bits
     ).tolist()
     for k, a, b, g, (_, _, _, part) in zip(found, low, high, gap, cases, strict=True):
@@ -246,7 +263,7 @@ def test_count_levels(
         )
         for sequence in product(range(-1, len(tokens)), repeat=others)
     )
-    found = count_levels((last, label, bands, sizes), others, labels, margin, Meter())
+    found = count_levels((last, [*bands, label], [*sizes, 1]), others, labels, margin, Meter())
     assert found == expected
 
 
@@ -256,7 +273,7 @@ def test_count_levels_does_not_round_to_floats() -> None:
     for sum_of_terms in (-46, 0, 1):
         last = [0, sum_of_terms - 4 * label[1]]
         expected = 1 if sum_of_terms == 1 else 0
-        assert count_levels((last, label, [], []), 4, 1, 1, Meter()) == expected
+        assert count_levels((last, [label], [1]), 4, 1, 1, Meter()) == expected
 
 
 @st.composite

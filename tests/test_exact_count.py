@@ -5,12 +5,13 @@ import json
 from typing import Any
 
 import pytest
-from oracle import count_correct, count_correct_of_four
-from small_models import MODELS, model_file, shipped
+from small_models import MODELS, shipped
 
 from certificates.exact import prove_exact
 from checker.check import Verdict, check
 from checker.model import model_hash
+from fuzzing.models import model_file
+from fuzzing.oracle import count_correct, count_correct_of_four
 
 MANIFEST: dict[str, dict[str, Any]] = json.loads((MODELS / "manifest.json").read_text())
 

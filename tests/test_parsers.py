@@ -6,20 +6,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import (
-    certificate_file,
-    each_token,
-    examples,
-    max_model,
-    memory_limit,
-    model_file,
-    models,
-    one_check,
-    reason,
-    singletons,
-    step,
-    zeros,
-)
+from small_models import examples, memory_limit, reason
 
 from certificates.certificate_file import format_certificate
 from checker.certificate import Group, parse_certificate
@@ -27,6 +14,9 @@ from checker.check import check
 from checker.errors import Declined
 from checker.model import parse_model
 from checker.text import MAX_DIGITS, MAX_FILE_BYTES
+from fuzzing.campaign import models
+from fuzzing.certificates import certificate_file, each_token, one_check, singletons, step
+from fuzzing.models import max_model, model_file, zeros
 from model_export.exact_model_file import format_model
 
 MODEL = model_file(max_model(3, 3))
@@ -218,15 +208,15 @@ def test_numbers_have_one_spelling(kind: str, spelling: str) -> None:
 @pytest.mark.parametrize(
     ("spelling", "expected"),
     [
-        ("007", "expected a canonical integer of at most 800 characters, found '007'"),
-        ("-0", "expected a canonical integer of at most 800 characters, found '-0'"),
-        ("+1", "expected a canonical integer of at most 800 characters, found '+1'"),
-        ("1_000", "expected a canonical integer of at most 800 characters, found '1_000'"),
-        ("1e400", "expected a canonical integer of at most 800 characters, found '1e400'"),
-        ("true", "expected a canonical integer of at most 800 characters, found 'true'"),
-        ("1\x002", "expected a canonical integer of at most 800 characters, found '1\\x002'"),
-        ("9" * 801, f"expected a canonical integer of at most 800 characters, found '{'9' * 40}'"),
-        ("9" * 5000, f"expected a canonical integer of at most 800 characters, found '{'9' * 40}'"),
+        ("007", "at most max_digits = 800 characters, found '007'"),
+        ("-0", "at most max_digits = 800 characters, found '-0'"),
+        ("+1", "at most max_digits = 800 characters, found '+1'"),
+        ("1_000", "at most max_digits = 800 characters, found '1_000'"),
+        ("1e400", "at most max_digits = 800 characters, found '1e400'"),
+        ("true", "at most max_digits = 800 characters, found 'true'"),
+        ("1\x002", "at most max_digits = 800 characters, found '1\\x002'"),
+        ("9" * 801, f"at most max_digits = 800 characters, found '{'9' * 40}'"),
+        ("9" * 5000, f"at most max_digits = 800 characters, found '{'9' * 40}'"),
     ],
 )
 def test_why_a_spelling_is_refused(spelling: str, expected: str) -> None:
@@ -242,13 +232,7 @@ def test_leading_zeros_everywhere(kind: str) -> None:
     data, declined = FILES[kind]
     for i in range(1, len(data)):
         if data[i : i + 1].isdigit() and data[i - 1 : i] in (b" ", b"\n", b"-"):
-            message = declined(data[:i] + b"0" + data[i:])
-            assert (
-                "canonical" in message
-                or "expected" in message
-                or "unsupported" in message
-                or "SHA-256 is not" in message
-            )
+            assert "expected" in declined(data[:i] + b"0" + data[i:])
 
 
 # Fields of the model file
@@ -257,22 +241,22 @@ def test_leading_zeros_everywhere(kind: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("architecture attention-only", "architecture mlp", "unsupported architecture 'mlp'"),
-        ("layers 1", "layers 2", "unsupported layers '2', supported: 1"),
-        ("layers 1", "layers 0", "unsupported layers '0', supported: 1"),
-        ("heads 1", "heads 4", "unsupported heads '4', supported: 1"),
-        ("biases 0", "biases 1", "unsupported biases '1', supported: 0"),
-        ("positions 3", "positions 1", "expected an integer from 2 to 256, found '1'"),
-        ("positions 3", "positions 257", "expected an integer from 2 to 256, found '257'"),
-        ("positions 3", "positions -3", "expected an integer from 2 to 256, found '-3'"),
+        ("architecture attention-only", "architecture mlp", "expected attention-only, found 'mlp'"),
+        ("layers 1", "layers 2", "expected 1, found '2', after 'layers'"),
+        ("layers 1", "layers 0", "expected 1, found '0', after 'layers'"),
+        ("heads 1", "heads 4", "expected 1, found '4', after 'heads'"),
+        ("biases 0", "biases 1", "expected 0, found '1', after 'biases'"),
+        ("positions 3", "positions 1", "expected an integer from 2 to max_positions = 256, found '1'"),
+        ("positions 3", "positions 257", "expected an integer from 2 to max_positions = 256, found '257'"),
+        ("positions 3", "positions -3", "expected an integer from 2 to max_positions = 256, found '-3'"),
         ("vocabulary 3", "vocabulary 0", "found '0'"),
         ("vocabulary 3", "vocabulary 1000000000", "found '1000000000'"),
         ("vocabulary 3", "vocabulary 4", "task max needs outputs >= vocabulary, found 3 < 4"),
         ("outputs 3", "outputs 2", "task max needs outputs >= vocabulary, found 2 < 3"),
         ("outputs 3", "outputs 99999999", "found '99999999'"),
-        ("\nwidth 3", "\nwidth 0", "expected an integer from 1 to 1024, found '0'"),
-        ("\nwidth 3", "\nwidth 1025", "expected an integer from 1 to 1024, found '1025'"),
-        ("head_width 3", "head_width 1025", "expected an integer from 1 to 1024, found '1025'"),
+        ("\nwidth 3", "\nwidth 0", "expected an integer from 1 to max_width = 1024, found '0'"),
+        ("\nwidth 3", "\nwidth 1025", "expected an integer from 1 to max_width = 1024, found '1025'"),
+        ("head_width 3", "head_width 1025", "expected an integer from 1 to max_width = 1024, found '1025'"),
         ("head_width 3", "head_width 2", "expected 2, found '3'"),
         ("task max", "task min", "expected max, found 'min'"),
         ("tensor W_E 3 3", "tensor W_E 3 4", "expected 3, found '4'"),
@@ -280,8 +264,8 @@ def test_leading_zeros_everywhere(kind: str) -> None:
         ("tensor W_E 3", "tensor W_pos 3", "expected W_E, found 'W_pos'"),
         ("tensor W_E 3", "tensor w_e 3", "expected W_E, found 'w_e'"),
         ("tensor W_E 3 3 0", "tensor W_E 3 3 1", None),
-        ("tensor W_E 3 3 0", "tensor W_E 3 3 2201", "expected an integer from -2200 to 2200"),
-        ("tensor W_E 3 3 0", "tensor W_E 3 3 -2201", "expected an integer from -2200 to 2200"),
+        ("tensor W_E 3 3 0", "tensor W_E 3 3 2201", "expected an integer from -2200 to max_exponent = 2200"),
+        ("tensor W_E 3 3 0", "tensor W_E 3 3 -2201", "expected an integer from -2200 to max_exponent = 2200"),
         (
             "tensor W_pos 3 3 0",
             "tensor W_pos 3 3 1",
@@ -319,7 +303,7 @@ def test_large_sizes_are_declined_before_anything_is_allocated() -> None:
         header = header.replace(old, new)
     with memory_limit(2**20):
         message = declined_model(header + b"tensor W_E 1024 1024 0\n1 2 3\nend\n")
-    assert "expected 1024 integers, found the end of the file" in message
+    assert "at most max_digits = 800 characters, found '\\n'" in message
 
 
 def test_every_even_tensor_has_a_smaller_spelling() -> None:
@@ -342,57 +326,57 @@ def test_every_even_tensor_has_a_smaller_spelling() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("model ", "model A", "SHA-256 is not 64 lower-case hexadecimal digits"),
-        ("model ", "model 0", "SHA-256 is not 64 lower-case hexadecimal digits"),
-        ("correct 13", "correct -13", "expected an integer from 0 to None, found '-13'"),
-        ("score_bits 48", "score_bits 0", "expected an integer from 1 to 512, found '0'"),
-        ("score_bits 48", "score_bits 513", "expected an integer from 1 to 512, found '513'"),
-        ("exponential_bits 160", "exponential_bits 47", "expected an integer from 48 to 4096"),
-        ("exponential_bits 160", "exponential_bits 4097", "expected an integer from 48 to 4096"),
+        ("model ", "model A", "expected the model's SHA-256, 64 lower-case hexadecimal digits, found"),
+        ("model ", "model 0", "expected the model's SHA-256, 64 lower-case hexadecimal digits, found"),
+        ("correct 13", "correct -13", "expected an integer from 0 on, found '-13'"),
+        ("score_bits 48", "score_bits 0", "expected an integer from 1 to max_bits = 512, found '0'"),
+        ("score_bits 48", "score_bits 513", "expected an integer from 1 to max_bits = 512, found '513'"),
+        ("exponential_bits 160", "exponential_bits 47", "expected an integer from 48 to max_exponential_bits = 4096"),
+        ("exponential_bits 160", "exponential_bits 4097", "expected an integer from 48 to max_exponential_bits = 4096"),
         ("table QK exact", "table QK magic", "found 'magic'"),
         ("table QK exact", "table OV exact", "expected QK, found 'OV'"),
         ("table EU exact\n", "", "expected table, found 'partitions'"),
-        ("partitions 2", "partitions 4097", "expected an integer from 0 to 4096"),
+        ("partitions 2", "partitions 4097", "expected an integer from 0 to max_partitions = 4096"),
         ("partitions 2", "partitions 1", "expected groups, found '3'"),
         ("partitions 2", "partitions 0", "expected groups, found '4'"),
         ("4 0 1 2 3", "1 0 1 2 3", "expected an integer from 2 to 4, found '1'"),
         ("4 0 1 2 3", "5 0 1 2 3 3", "expected an integer from 2 to 4, found '5'"),
-        ("4 0 1 2 3", "4 0 1 1 3", "expected ascending cuts from 0 to 3"),
-        ("4 0 1 2 3", "4 0 2 1 3", "expected ascending cuts from 0 to 3"),
-        ("4 0 1 2 3", "3 1 2 3", "expected ascending cuts from 0 to 3"),
-        ("4 0 1 2 3", "3 0 1 2", "expected ascending cuts from 0 to 3"),
+        ("4 0 1 2 3", "4 0 1 1 3", "expected ascending numbers"),
+        ("4 0 1 2 3", "4 0 2 1 3", "expected ascending numbers"),
+        ("4 0 1 2 3", "3 1 2 3", "expected cuts from 0 to 3"),
+        ("4 0 1 2 3", "3 0 1 2", "expected cuts from 0 to 3"),
         ("4 0 1 2 3", "4 0 1 2 4", "expected an integer from 0 to 3, found '4'"),
         ("4 0 1 2 3", "4 -1 1 2 3", "expected an integer from 0 to 3, found '-1'"),
         ("groups 2", "groups 3", "expected group, found 'end'"),
         ("groups 2", "groups 1", "expected end, found 'group'"),
-        ("groups 2", "groups -1", "expected an integer from 0 to None, found '-1'"),
-        ("group label 1", "group label -1", "expected an integer from 0 to None, found '-1'"),
-        ("queries 0 0", "queries -1 0", "expected an integer from 0 to None, found '-1'"),
-        ("correct 3", "correct -3", "expected an integer from 0 to None, found '-3'"),
-        ("checks 2\nenumerate", "checks 0\nenumerate", "expected an integer from 1 to 4096"),
-        ("checks 2\nenumerate", "checks 4097\nenumerate", "expected an integer from 1 to 4096"),
+        ("groups 2", "groups -1", "expected an integer from 0 on, found '-1'"),
+        ("group label 1", "group label -1", "expected an integer from 0 on, found '-1'"),
+        ("queries 0 0", "queries -1 0", "expected an integer from 0 on, found '-1'"),
+        ("correct 3", "correct -3", "expected an integer from 0 on, found '-3'"),
+        ("checks 2\nenumerate", "checks 0\nenumerate", "expected an integer from 1 to max_checks = 4096"),
+        ("checks 2\nenumerate", "checks 4097\nenumerate", "expected an integer from 1 to max_checks = 4096"),
         ("checks 2\nenumerate", "checks 1\nenumerate", "expected group, found 'enumerate'"),
         ("enumerate 40", "guess 40", "found 'guess'"),
-        ("enumerate 40", "enumerate 0", "expected an integer from 1 to 512, found '0'"),
-        ("enumerate 40", "enumerate 513", "expected an integer from 1 to 512, found '513'"),
-        ("enumerate 40 1", "enumerate 40 0", "expected an integer from 1 to None, found '0'"),
-        ("enumerate 40 1", "enumerate 40 -1", "expected an integer from 1 to None, found '-1'"),
+        ("enumerate 40", "enumerate 0", "expected an integer from 1 to max_bits = 512, found '0'"),
+        ("enumerate 40", "enumerate 513", "expected an integer from 1 to max_bits = 512, found '513'"),
+        ("enumerate 40 1", "enumerate 40 0", "expected an integer from 1 on, found '0'"),
+        ("enumerate 40 1", "enumerate 40 -1", "expected an integer from 1 on, found '-1'"),
         ("enumerate 40 1 0", "enumerate 40 1 2", "expected an integer from 0 to 1, found '2'"),
         ("enumerate 40 1 0", "enumerate 40 1 -1", "expected an integer from 0 to 1, found '-1'"),
         ("1 0 rest 1 1 1", "1 0 0 1 1 1", "expected an integer from 1 to 3, found '0'"),
         ("levels 20 1 1 1 0", "levels 20 1 1 1 2", "expected an integer from 0 to 1, found '2'"),
         ("levels 20 1 1 1 0", "levels 20 1 1 1 -1", "expected an integer from 0 to 1, found '-1'"),
-        ("levels 20 1 1 1 0", "levels 20 1 1 2 0 0", "expected ascending classes"),
-        ("levels 20 1 1 1 0", "levels 20 1 1 2 1 0", "expected ascending classes"),
+        ("levels 20 1 1 1 0", "levels 20 1 1 2 0 0", "expected ascending numbers"),
+        ("levels 20 1 1 1 0", "levels 20 1 1 2 1 0", "expected ascending numbers"),
         ("levels 20 1 1 1 0", "levels 20 1 1 3 0 1 2", "expected an integer from 1 to 2"),
-        ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 1 0 2", "expected an integer from 1 to"),
-        ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 1 1 0", "expected an integer from 1 to"),
-        ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 -1", "expected an integer from 0 to None"),
+        ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 1 0 2", "expected an integer from 1 on"),
+        ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 1 1 0", "expected an integer from 1 on"),
+        ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 -1", "expected an integer from 0 on"),
         ("levels 20 1 1 1 0 1 1 2", "levels 20 1 1 1 0 2 1 1 1 1", "bands of different widths"),
         ("1 0 1 1 2 1 1", "1 0 1 1 2 1 2", "expected levels that hold every band once"),
         ("1 0 1 1 2 1 1", "1 0 1 1 2 0", "expected levels that hold every band once"),
-        ("1 0 1 1 2 1 1", "1 0 1 1 2 1 0", "expected an integer from 1 to None, found '0'"),
-        ("1 0 1 1 2 1 1", "1 0 1 1 2 -1 1", "expected an integer from 0 to None, found '-1'"),
+        ("1 0 1 1 2 1 1", "1 0 1 1 2 1 0", "expected an integer from 1 on, found '0'"),
+        ("1 0 1 1 2 1 1", "1 0 1 1 2 -1 1", "expected an integer from 0 on, found '-1'"),
         ("rest 1 2 1 2 1 1", "rest 1 2 1 3 1 1 1", "expected levels that hold every band once"),
         ("end\n", "END\n", "expected end, found 'END'"),
     ],

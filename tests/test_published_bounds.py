@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from oracle import count_correct_of_four
+from published import OUR_STRATEGY
 
-from certificates.published import OUR_STRATEGY
 from certificates.strategies import prove
 from checker.check import Verdict, check
+from fuzzing.oracle import count_correct_of_four
 from model_export.exact_model import export
 
 DATA = Path(__file__).parent / "data"

@@ -8,25 +8,15 @@ from hashlib import sha256
 
 import pytest
 from flint import ctx
-from oracle import Oracle
-from small_models import (
-    certificate_file,
-    each_token,
-    matrix,
-    max_model,
-    memory_limit,
-    model_file,
-    one_check,
-    reason,
-    singletons,
-    step,
-    uniform_model,
-)
+from small_models import memory_limit, reason
 
 from checker.certificate import Check, Group
 from checker.check import check
 from checker.groups import MAX_LEVELS, RULES
 from checker.meter import MAX_OPERATIONS
+from fuzzing.certificates import certificate_file, each_token, one_check, singletons, step
+from fuzzing.models import matrix, max_model, model_file, uniform_model
+from fuzzing.oracle import Oracle
 
 MODEL = max_model(3, 3)
 DATA = model_file(MODEL)
@@ -69,6 +59,7 @@ def test_another_model() -> None:
     assert message == f"model: claimed SHA-256 {claimed}, found {found}"
 
 
+@pytest.mark.outside_mutation
 def test_one_digit_of_the_hash() -> None:
     certificate = certificate_file(DATA, EVERY, [PARTITION])
     place = certificate.index(b"model ") + 6
@@ -307,6 +298,7 @@ def declined_in_time(data: bytes, certificate: bytes) -> str:
     return message
 
 
+@pytest.mark.outside_mutation
 def test_too_many_levels() -> None:
     vocabulary = MAX_LEVELS + 2
     # Equal logits, so that the first look at the worst case decides nothing.
@@ -321,6 +313,7 @@ def test_too_many_levels() -> None:
             assert message == f"levels: {label} levels, limit max_levels = {MAX_LEVELS}"
 
 
+@pytest.mark.outside_mutation
 def test_too_many_sequences() -> None:
     data = model_file(max_model(60, 3))
     certificate = certificate_file(data, [group(2, 0, 0, 1, one_check(2))], [PARTITION])
@@ -333,6 +326,7 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+@pytest.mark.outside_mutation
 @pytest.mark.parametrize("digits", [5, 19, 20, 799])
 def test_huge_numbers_in_every_place(digits: int) -> None:
     """Rejected or declined at once, or accepted where the larger number is no claim."""

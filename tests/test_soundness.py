@@ -1,116 +1,44 @@
 """No bound that the kernel accepts is above the truth, whatever the model and the certificate."""
 
-from collections.abc import Sequence
+import random
 from fractions import Fraction
 from functools import reduce
-from hashlib import sha256
-from math import floor
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from oracle import (
-    Matrix,
-    Oracle,
-    Weights,
-    count_correct,
-    count_correct_of_four,
-    sign_of_exponentials,
-)
-from small_models import (
-    EXACT_TABLES,
-    Model,
-    certificate_file,
-    dyadic,
-    each_token,
-    examples,
-    groups_of,
-    kernel_terms,
-    matrix,
-    max_model,
-    model_file,
-    models,
-    one_check,
-    partitions_of,
-    reason,
-    shipped,
-    singletons,
-    step,
-    tables_of,
-    uniform_model,
-)
+from small_models import examples, reason, shipped
 
 from certificates.exact import prove_exact
-from checker.certificate import Factor, Group, Table, parse_certificate
+from checker.certificate import Certificate, Factor, Group, Table, parse_certificate
 from checker.check import Verdict, check
-from checker.errors import Declined, Rejected
-from checker.groups import certified_inputs, group_size
+from checker.errors import Rejected
+from checker.groups import group_size
 from checker.meter import Meter
 from checker.model import parse_model
 from checker.tables import Matrices, check_norm
-
-# Judging any certificate
-
-
-def required_margins(group: Group, partitions: Sequence[Sequence[int]], outputs: int) -> dict[int, Fraction]:
-    """For every output, the largest scaled margin that some check of `group` claims to establish."""
-    required: dict[int, Fraction] = {}
-    for claim in group.checks:
-        cuts = partitions[claim.partition]
-        classes = [range(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
-        if claim.classes is None:
-            missing = set(range(outputs)) - {group.label} - set(required)
-            chosen = [members for members in classes if missing & set(members)]
-        else:
-            chosen = [classes[c] for c in claim.classes]
-        for output in {o for members in chosen for o in members} - {group.label}:
-            bound = Fraction(claim.margin, 2**claim.bits)
-            required[output] = max(bound, required.get(output, bound))
-    return required
+from fuzzing.campaign import models
+from fuzzing.certificates import (
+    certificate_file,
+    claiming,
+    dyadic,
+    edge_certificate,
+    file_of,
+    one_check,
+    random_certificate,
+    singletons,
+    step,
+)
+from fuzzing.judge import Judge, Truth
+from fuzzing.kernel import WatchedKernel
+from fuzzing.models import Model, matrix, max_model, model_file, random_model, uniform_model
+from fuzzing.oracle import Matrix, Oracle, count_correct, count_correct_of_four, sign_of_exponentials
 
 
-def judge(model: Weights, model_data: bytes, certificate_data: bytes) -> Verdict:
-    """Check a certificate and compare whatever it establishes with the truth: its claim if it is
-    accepted, and what the kernel finds for each of its groups, whatever was claimed."""
-    oracle = Oracle(model)
-    verdict = check(model_data, certificate_data)
-    if verdict.verdict == "accepted":
-        assert verdict.correct_at_least <= oracle.correct
-        assert verdict.total == oracle.total
-        assert verdict.model_sha256 == sha256(model_data).hexdigest()
-    else:
-        assert verdict.correct_at_least == 0
-    parsed = parse_model(model_data)
-    try:
-        certificate = parse_certificate(certificate_data, parsed)
-        terms = kernel_terms(model_data, certificate)
-    except (Declined, Rejected):
-        assert verdict.verdict != "accepted"
-        return verdict
-    for group in certificate.groups:
-        judge_group(oracle, terms, group, verdict.verdict == "accepted")
-    return verdict
-
-
-def judge_group(oracle: Oracle, terms: object, group: Group, accepted: bool) -> None:
-    """What the kernel finds for `group` is at most the true number of its inputs whose scaled margins
-    are all as large as its checks say."""
-    if not group.first_query <= group.last_query <= group.label < oracle.vocabulary:
-        assert not accepted
-        return
-    if group.first_query < group.last_query == group.label:
-        assert not accepted
-        return
-    try:
-        found = certified_inputs(terms, group)  # type: ignore[arg-type]
-    except (Declined, Rejected):
-        assert not accepted
-        return
-    required = required_margins(group, terms.partitions, oracle.outputs)  # type: ignore[attr-defined]
-    assert set(required) == set(range(oracle.outputs)) - {group.label}
-    queries = range(group.first_query, group.last_query + 1)
-    assert found <= oracle.count_above(group.label, queries, required)
-    assert not accepted or group.correct <= found
+def judge(data: bytes, certificate: bytes) -> Verdict:
+    """The verdict on a certificate, whose claim, and whatever was found in its groups, is true."""
+    with WatchedKernel() as kernel:
+        return Judge(kernel).judge(data, certificate)
 
 
 # The oracle itself
@@ -147,7 +75,7 @@ def test_the_oracle_counts_by_hand() -> None:
 
 
 @examples(25)
-@given(models(max_inputs=700).filter(lambda model: len(model["W_pos"]) == 4))
+@given(models(max_inputs=700, positions=4))
 def test_both_truths_agree(model: Model) -> None:
     """The one in floats for four positions, and the exact one."""
     try:
@@ -167,102 +95,47 @@ def test_ties_need_exact_arithmetic() -> None:
 
 
 @st.composite
-def cases(draw: st.DrawFn, low_rank: bool = False) -> tuple[Model, bytes, bytes]:
-    model = draw(models())
-    outputs = len(model["W_U"][0])
-    partitions = [
-        singletons(outputs) if draw(st.booleans()) else draw(partitions_of(outputs))
-        for _ in range(draw(st.integers(1, 2)))
-    ]
-    groups = [draw(groups_of(model, partitions)) for _ in range(draw(st.integers(1, 4)))]
-    data = model_file(model)
-    score_bits = draw(st.sampled_from([1, 5, 20, 48, 90]))
-    exponential_bits = score_bits + draw(st.sampled_from([0, 10, 60, 160]))
-    tables = draw(tables_of(model)) if low_rank else EXACT_TABLES
-    certificate = certificate_file(
-        data,
-        groups,
-        partitions,
-        score_bits=score_bits,
-        exponential_bits=exponential_bits,
-        tables=tables,
-    )
-    return model, data, certificate
+def cases(draw: st.DrawFn, low_rank: float = 0.0) -> tuple[bytes, Certificate]:
+    rng = draw(st.randoms(use_true_random=False))
+    data = model_file(random_model(rng))
+    return data, random_certificate(rng, data, parse_model(data), low_rank)
 
 
 @examples(400)
 @given(cases())
-def test_random_certificates(case: tuple[Model, bytes, bytes]) -> None:
-    judge(*case)
-
-
-@st.composite
-def edges(draw: st.DrawFn) -> tuple[Model, bytes, bytes]:
-    """A group whose margin is that of one of its inputs, to within two units."""
-    model = draw(models().filter(lambda model: len(model["W_U"][0]) > 1))
-    oracle = Oracle(model)
-    label = draw(st.integers(0, oracle.vocabulary - 1))
-    query = draw(st.integers(0, label))
-    tokens = draw(
-        st.lists(st.integers(0, label), min_size=oracle.positions - 1, max_size=oracle.positions - 1).filter(
-            lambda tokens: max(*tokens, query) == label
-        )
-    )
-    rule = draw(st.sampled_from(["levels", "enumerate", "enumerate"]))
-    bits = draw(st.integers(8, 60))
-    least = min(float(oracle.margin((*tokens, query), o).mid()) for o in range(oracle.outputs) if o != label)
-    assume(0 < least < 2**900)
-    margin = max(1, floor(Fraction(least) * 2**bits) + draw(st.integers(-1, 2)))
-    check_of_all = step(rule, bits, margin, each_token(label))
-    last = label - 1 if rule == "levels" and query < label and draw(st.booleans()) else query
-    group = Group(label, query, last, 0, (check_of_all,))
-    data = model_file(model)
-    certificate = certificate_file(data, [group], [singletons(oracle.outputs)], score_bits=60, exponential_bits=200)
-    return model, data, certificate
+def test_random_certificates(case: tuple[bytes, Certificate]) -> None:
+    data, certificate = case
+    judge(data, file_of(certificate))
 
 
 @examples(80)
-@given(edges())
-def test_margins_next_to_the_truth(case: tuple[Model, bytes, bytes]) -> None:
-    judge(*case)
+@given(st.randoms(use_true_random=False))
+def test_margins_next_to_the_truth(rng: random.Random) -> None:
+    data = model_file(random_model(rng))
+    judge(data, file_of(edge_certificate(rng, data, Truth(data))))
 
 
 @examples(250)
-@given(cases(low_rank=True))
-def test_random_certificates_with_random_hints(case: tuple[Model, bytes, bytes]) -> None:
-    judge(*case)
+@given(cases(low_rank=0.5))
+def test_random_certificates_with_random_hints(case: tuple[bytes, Certificate]) -> None:
+    data, certificate = case
+    judge(data, file_of(certificate))
 
 
 @examples(120)
 @given(cases())
-def test_random_certificates_with_the_largest_claims_that_pass(
-    case: tuple[Model, bytes, bytes],
-) -> None:
+def test_random_certificates_with_the_largest_claims_that_pass(case: tuple[bytes, Certificate]) -> None:
     """The claims are what the kernel finds; one more in any group is rejected for that group."""
-    model, data, draft = case
-    certificate = parse_certificate(draft, parse_model(data))
-    terms = kernel_terms(data, certificate)
-    claimed: dict[tuple[int, int], Group] = {}
-    for group in certificate.groups:
-        try:
-            found = certified_inputs(terms, group)
-        except (Declined, Rejected):
-            continue
-        key = (group.label, group.first_query)
-        if all(g.label != group.label for g in claimed.values()):
-            claimed[key] = Group(*key, group.last_query, found, group.checks)
-    assume(claimed)
-    groups = [claimed[key] for key in sorted(claimed)]
-    sizes = {"score_bits": certificate.score_bits, "exponential_bits": certificate.exponential_bits}
-    verdict = judge(model, data, certificate_file(data, groups, certificate.partitions, **sizes))
-    assert verdict.verdict == "accepted"
-    assert verdict.correct_at_least == sum(group.correct for group in groups)
-    for i, group in enumerate(groups):
-        more = Group(group.label, group.first_query, group.last_query, group.correct + 1, group.checks)
-        forged = [*groups[:i], more, *groups[i + 1 :]]
-        message = reason(data, certificate_file(data, forged, certificate.partitions, **sizes), "rejected")
+    data, draft = case
+    with WatchedKernel() as kernel:
+        assume(kernel.check(data, file_of(draft)).verdict == "accepted" and kernel.found)
+        found = [group.count for group in kernel.found]
+    verdict = judge(data, file_of(claiming(draft, found)))
+    assert (verdict.verdict, verdict.correct_at_least) == ("accepted", sum(found))
+    for i, group in enumerate(draft.groups):
+        message = reason(data, file_of(claiming(draft, [*found[:i], found[i] + 1, *found[i + 1 :]])), "rejected")
         size = group_size(group, parse_model(data).positions)
-        assert message == f"{group}: claimed {more.correct} correct of {size}, found {group.correct}"
+        assert message == f"{group}: claimed {found[i] + 1} correct of {size}, found {found[i]}"
 
 
 @examples(120)
@@ -274,7 +147,7 @@ def test_strategy_exact_is_sound(model: Model) -> None:
     except (Rejected, OverflowError, ValueError):
         # Scores so far apart that no supported precision resolves them: no certificate.
         assume(False)
-    assert judge(model, data, certificate).verdict == "accepted"
+    assert judge(data, certificate).verdict == "accepted"
 
 
 def product(left: Matrix, right: Matrix) -> Matrix:
@@ -306,7 +179,7 @@ def test_good_hints_lose_nothing(error: Fraction) -> None:
     sizes = {(q, m): (m + 1) ** 2 - (m**2 if q < m else 0) for m in range(3) for q in range(m + 1)}
     groups = [Group(m, q, q, size, (one_check(m, "levels"),)) for (q, m), size in sizes.items()]
     certificate = certificate_file(data, groups, [singletons(3)], tables=tuple(tables))
-    verdict = judge(model, data, certificate)
+    verdict = judge(data, certificate)
     assert (verdict.verdict, verdict.correct_at_least) == ("accepted", 27), verdict.reason
 
 
@@ -354,7 +227,7 @@ def test_strategy_exact_finds_every_correct_input(
     for o in range(outputs):
         model["W_U"][0][o] += Fraction(o + 1, 2**7)
     data = model_file(model)
-    verdict = judge(model, data, prove_exact(data))
+    verdict = judge(data, prove_exact(data))
     assert verdict.verdict == "accepted"
     assert verdict.correct_at_least == count_correct(model)
 
@@ -362,7 +235,7 @@ def test_strategy_exact_finds_every_correct_input(
 def test_strategy_exact_on_the_shipped_tiny_model() -> None:
     model = shipped("tiny")
     data = model_file(model)
-    verdict = judge(model, data, prove_exact(data))
+    verdict = judge(data, prove_exact(data))
     assert verdict.correct_at_least == count_correct(model) == 215
 
 
@@ -376,7 +249,7 @@ def test_margins_on_the_edge(rule: str) -> None:
     # Label 1, query 0: the inputs (0, 1, 0), (1, 0, 0) with scaled margin `gap`, (1, 1, 0) with twice that.
     for margin, expected in ((5, 3), (6, 1), (10, 1), (11, 0)):
         group = Group(1, 0, 0, expected, (step(rule, 4, margin, ((1, 1),)),))
-        verdict = judge(model, data, certificate_file(data, [group], [singletons(2)]))
+        verdict = judge(data, certificate_file(data, [group], [singletons(2)]))
         assert (verdict.verdict, verdict.correct_at_least) == ("accepted", expected)
         assert Oracle(model).count_above(1, range(1), {0: Fraction(margin, 16)}) == expected
         forged = Group(1, 0, 0, expected + 1, group.checks)
@@ -402,7 +275,7 @@ def test_margins_far_below_the_precision(exponent: int) -> None:
         model = uniform_model([[0, 0]], matrix([[gap, 0]]), 2)
         data = model_file(model)
         group = Group(0, 0, 0, 1, (one_check(0, bits=512),))
-        verdict = judge(model, data, certificate_file(data, [group], [singletons(2)]))
+        verdict = judge(data, certificate_file(data, [group], [singletons(2)]))
         assert count_correct(model) == (1 if sign > 0 else 0)
         assert verdict.verdict == ("accepted" if sign > 0 and exponent <= 512 else "rejected")
 
@@ -422,7 +295,7 @@ def test_large_terms_of_different_signs_are_not_rounded() -> None:
     assert oracle.compare_margin((1, 1, 1, 1, 0), 2, -46 * unit) == 0
     data = model_file(model)
     group = Group(1, 0, 0, 1, (step("levels", 60, 1, ()),))
-    verdict = judge(model, data, certificate_file(data, [group], [singletons(3)]))
+    verdict = judge(data, certificate_file(data, [group], [singletons(3)]))
     assert verdict.reason == "group label 1 queries 0 0: claimed 1 correct of 15, found 0"
 
 

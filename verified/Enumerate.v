@@ -247,7 +247,7 @@ Qed.
 (** ** The check *)
 
 (** As [MAX_OPERATIONS] of [checker/meter.py], but for each check by itself. *)
-Definition max_operations : Z := 2 ^ 36.
+Definition max_operations : Z := 2 ^ 32.
 
 Definition check_enumerate : group_rule_function := fun W others m q1 q2 k G =>
   if negb (q1 =? q2)%nat then Reject "enumerate: expected one query"

@@ -96,7 +96,7 @@ Create HintDb formats.
 
 (** ** Models *)
 
-Definition max_vocabulary : Z := 4096.
+Definition max_vocabulary : Z := 1024.
 Definition max_positions : Z := 256.
 Definition max_width : Z := 1024.
 Definition max_exponent : Z := 2200.

@@ -4,7 +4,7 @@
    Reads the files, calls the verified checker and prints its verdict; nothing is judged here. The only
    verdict of this file's own is `declined`, where a file cannot be read or memory does not suffice. *)
 
-let max_file_bytes = 16 * 1024 * 1024
+let max_file_bytes = 5 * 1024 * 1024
 
 (* The checker's verdict, ready to print. *)
 type outcome = {

@@ -100,10 +100,7 @@ class Oracle:
         self.positions = len(weights["W_pos"])
         self.head_width = len(weights["W_Q"][0])
         self.outputs = len(weights["W_U"][0])
-        residual = [
-            exact_sum(exact["W_E"], (exact["W_pos"][0][[j]], exact["W_pos"][1]))
-            for j in range(self.positions)
-        ]
+        residual = [exact_sum(exact["W_E"], (exact["W_pos"][0][[j]], exact["W_pos"][1])) for j in range(self.positions)]
         query = exact_product(residual[-1], exact["W_Q"])
         by_position = []
         moved = []
@@ -155,12 +152,7 @@ class Oracle:
                         rows.append(
                             [
                                 weight
-                                * ball(
-                                    self.direct[query][label]
-                                    - self.direct[query][o]
-                                    + moved[label]
-                                    - moved[o]
-                                )
+                                * ball(self.direct[query][label] - self.direct[query][o] + moved[label] - moved[o])
                                 for o in range(self.outputs)
                             ]
                         )
@@ -189,9 +181,7 @@ class Oracle:
         """Whether the label's logit is strictly greater than every other."""
         label = max(tokens)
         return all(
-            self.compare_margin(tokens, output, Fraction(0)) > 0
-            for output in range(self.outputs)
-            if output != label
+            self.compare_margin(tokens, output, Fraction(0)) > 0 for output in range(self.outputs) if output != label
         )
 
     @cached_property
@@ -249,9 +239,7 @@ def count_correct_of_four(weights: Weights) -> tuple[int, int]:
     for query in range(oracle.vocabulary):
         for label in range(query, oracle.vocabulary):
             weight = _scaled_weights(oracle, query, label)
-            gap = (direct[query, label] - direct[query]) + (
-                moved[:, : label + 1, [label]] - moved[:, : label + 1]
-            )
+            gap = (direct[query, label] - direct[query]) + (moved[:, : label + 1, [label]] - moved[:, : label + 1])
             terms = weight[:, :, None] * gap
             others = [o for o in range(oracle.outputs) if o != label]
             for box in _boxes(query, label):
