@@ -1,0 +1,172 @@
+"""`compact-proofs check --max-seconds --max-memory`: a check that is ended, by a cap or otherwise, is declined."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from compact_proofs import command_line
+from compact_proofs.isolated import Caps, CheckerFailed, run_capped
+
+PROGRAM = Path(__file__).parent.parent / "verified" / "compact-proofs-verified"
+PLENTY = ["--max-seconds", "60", "--max-memory", "2GiB"]
+LINE = "accepted: at least 1 of 1 inputs are classified correctly"
+
+
+def outcome(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """The exit code of a check, and what it printed."""
+    code = command_line.main(["check", *map(str, arguments)])
+    return code, *capsys.readouterr()
+
+
+def failure(script: str, caps: Caps = Caps(seconds=30)) -> str:  # noqa: B008
+    """Why a shell script is no whole check."""
+    with pytest.raises(CheckerFailed) as raised:
+        run_capped(["/bin/sh", "-c", script], caps)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("json_option", [[], ["--json"]])
+@pytest.mark.parametrize("kernel", ["python", "coq", "both"])
+def test_within_the_caps_nothing_changes(
+    tiny_model: Path, tiny_certificate: Path, kernel: str, json_option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if kernel != "python" and not PROGRAM.exists():
+        pytest.skip("the verified checker is not built")
+    check = [tiny_model, tiny_certificate, "--kernel", kernel, *json_option]
+    free, capped = outcome(capsys, *check), outcome(capsys, *check, *PLENTY)
+    if json_option:
+        verdicts = [{**json.loads(printed[1]), "seconds": 0} for printed in (free, capped)]
+        assert verdicts[0] == verdicts[1]
+    else:
+        assert free == capped
+    assert capped[0] == 0 and "declined" not in capped[1] + capped[2]
+
+
+def test_refusals_are_passed_on(
+    tiny_model: Path, tiny_certificate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = tmp_path / "forged.certificate"
+    forged.write_bytes(tiny_certificate.read_bytes().replace(b"correct 215\n", b"correct 216\n"))
+    assert outcome(capsys, tiny_model, forged, *PLENTY)[0] == 1
+    code, output, errors = outcome(capsys, tiny_certificate, tiny_model, "--json", *PLENTY)
+    assert (code, json.loads(output)["verdict"]) == (2, "declined") and errors.startswith("declined: model: ")
+    code, output, errors = outcome(capsys, tmp_path / "missing", tiny_certificate, *PLENTY)
+    assert (code, output) == (2, "") and "No such file" in errors
+
+
+@pytest.mark.parametrize("json_option", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("cap", "named"),
+    [
+        (["--max-seconds", "0.02"], "--max-seconds 0.02"),
+        (["--max-memory", "20MiB"], "--max-memory 20971520"),
+        (["--max-memory", "60MiB", "--max-seconds", "30"], "--max-seconds 30 --max-memory 62914560"),
+        (["--max-memory", "1"], "--max-memory 1"),
+    ],
+)
+def test_a_cap_declines(
+    tiny_model: Path,
+    tiny_certificate: Path,
+    cap: list[str],
+    named: str,
+    json_option: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, *cap, *json_option)
+    assert code == 2
+    assert errors.startswith("declined: ") and errors.count("\n") == 1 and named in errors
+    if json_option:
+        verdict = json.loads(output)
+        assert (verdict["verdict"], verdict["correct_at_least"]) == ("declined", 0)
+        assert errors == f"declined: {verdict['reason']}\n"
+    else:
+        assert output == ""
+
+
+@pytest.mark.parametrize("cap", ["--max-seconds=0.05", "--max-memory=3MiB"])
+def test_a_cap_declines_the_verified_checker(
+    tiny_model: Path, tiny_certificate: Path, cap: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, "--kernel", "coq", cap)
+    assert (code, output) == (2, "") and cap.partition("=")[0] in errors
+
+
+def test_memory_that_runs_out_during_the_check() -> None:
+    """Python says so itself, but not which cap it was."""
+    script = "echo 'declined: resources: MemoryError' >&2; exit 2"
+    assert failure(script, Caps(memory=2**30)) == "resources: MemoryError, under --max-memory 1073741824"
+    script = "echo 'declined: the verified checker ended with code -9' >&2; exit 2"
+    assert failure(script, Caps(5)) == "the verified checker ended with code -9, under --max-seconds 5"
+
+
+def test_time_that_runs_out_ends_all_processes() -> None:
+    """Also those that the check has started."""
+    start = time.perf_counter()
+    with pytest.raises(CheckerFailed, match="longer than --max-seconds 0.3"):
+        run_capped(["/bin/sh", "-c", f"sleep 100 & echo {LINE}; sleep 100"], Caps(0.3))
+    assert time.perf_counter() - start < 10
+
+
+def test_memory_is_capped() -> None:
+    script = "numbers = bytearray(2**31); print('accepted: at least 1 of 1')"
+    with pytest.raises(CheckerFailed, match="code 1 without a verdict, under --max-memory 1073741824"):
+        run_capped([sys.executable, "-I", "-c", script], Caps(memory=2**30))
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("kill -9 $$", "was ended by SIGKILL"),
+        (f"echo {LINE}; kill -9 $$", "was ended by SIGKILL"),
+        ("kill -SEGV $$", "was ended by SIGSEGV"),
+        ("exit 0", "ended with code 0"),
+        ("exit 1", "ended with code 1"),
+        (f"echo {LINE}; exit 3", "ended with code 3"),
+        (f"echo {LINE}; exit 1", "ended with code 1"),
+        (f"printf '%s' '{LINE}'", "ended with code 0"),
+        (f"echo {LINE[:-20]}; echo {LINE}", "ended with code 0"),
+        ("echo rejected: group", "ended with code 0"),
+        ('echo \'{"verdict": "accepted", "correct_at\'', "ended with code 0"),
+        ('echo \'{"verdict": "rejected"}\'', "ended with code 0"),
+        ("echo '{}'", "ended with code 0"),
+        (f"echo '{LINE}'; echo Traceback >&2", "ended with code 0"),
+        ("echo Traceback >&2; exit 1", "ended with code 1"),
+        ("echo 'declined: x' >&2; exit 1", "ended with code 1"),
+    ],
+)
+def test_anything_but_a_whole_verdict_is_none(script: str, reason: str) -> None:
+    assert failure(script) == f"the check {reason} without a verdict, under --max-seconds 30"
+
+
+def test_killed_from_outside(
+    tiny_model: Path, tiny_certificate: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By kill -9 while it checks, as the kernel of the system does where memory is short."""
+    started = subprocess.Popen
+
+    def killed(*arguments: object, **options: object) -> "subprocess.Popen[str]":
+        process: subprocess.Popen[str] = started(*arguments, **options)  # type: ignore[call-overload]
+        threading.Timer(0.05, process.send_signal, [signal.SIGKILL]).start()
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", killed)
+    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, *PLENTY)
+    assert (code, output) == (2, "") and "SIGKILL without a verdict" in errors
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "", "1MB", "512mib", "01", "1e9"])
+def test_what_is_no_size(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = outcome(capsys, "model", "certificate", f"--max-memory={value}")
+    assert (code, output) == (2, "") and "is not a number of bytes, such as 512MiB" in errors
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
+def test_what_is_no_time(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = outcome(capsys, "model", "certificate", f"--max-seconds={value}")
+    assert (code, output) == (2, "") and errors.count("\n") == 1

@@ -1,0 +1,150 @@
+"""Every limit of the kernel: a file just over it is declined by its name, at once and without memory."""
+
+import re
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from checker import check
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "corpus"))
+files = import_module("files")
+example = import_module("generate")
+
+MODULES = [import_module(f"checker.{path.stem}") for path in sorted((ROOT / "checker").glob("[a-z]*.py"))]
+# These bound what is in memory at a time, and decline nothing.
+INTERNAL = {"MAX_SUMS_AT_ONCE", "MAX_GAPS_KEPT"}
+MAX_SECONDS = 2.0
+MAX_MEMORY = 2**23  # bytes, of Python and NumPy, besides the files
+
+Files = tuple[bytes, bytes]
+
+
+def limits(modules: list[ModuleType] = MODULES) -> dict[str, int]:
+    """The limits of the kernel by their names."""
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if name.startswith("MAX_") and name not in INTERNAL
+    }
+
+
+LIMITS = limits()
+
+
+@contextmanager
+def without_work() -> Iterator[None]:
+    """Fails if what is done takes long, or much memory."""
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < MAX_MEMORY, f"{peak} bytes"
+    assert time.process_time() - start < MAX_SECONDS
+
+
+def model(old: str, new: str) -> Files:
+    """The example, with a change to its model."""
+    assert old.encode() in example.MODEL
+    return example.MODEL.replace(old.encode(), new.encode(), 1), example.CERTIFICATE
+
+
+def certificate(old: str, new: str) -> Files:
+    """The example, with a change to its certificate."""
+    assert old.encode() in example.CERTIFICATE
+    return example.MODEL, example.CERTIFICATE.replace(old.encode(), new.encode(), 1)
+
+
+def pair(weights: dict[str, object], groups: list[str], partition: tuple[int, ...]) -> Files:
+    text = files.model_text(weights)
+    return text.encode(), files.certificate_text(text, groups, 0, [partition]).encode()
+
+
+def long_proof() -> Files:
+    """Some more than 2^32 sequences, of which each is looked at twice or more."""
+    return pair(files.constant(3, 21), [files.group(2, 0, 0, 0, "enumerate 20 1 0 rest 1 2 1")], (0, 1, 2, 3))
+
+
+def many_levels(most: int) -> Files:
+    label = most + 1
+    return pair(
+        files.constant(label + 1), [files.group(label, 0, 0, 0, files.levels_all(label))], (0, label, label + 1)
+    )
+
+
+def large_table(most: int) -> Files:
+    """A table of 2^20 numbers that have just too many bits."""
+    weights = {**files.constant(1024), "W_Q": [[2 ** (most >> 20) + 1]]}
+    return pair(weights, [files.group(0, 0, 0, 0, files.levels_all(0))], (0, 1024))
+
+
+OVER: dict[str, list[Callable[[int], Files]]] = {
+    "MAX_FILE_BYTES": [
+        lambda most: (bytes(most + 1), example.CERTIFICATE),
+        lambda most: (example.MODEL, bytes(most + 1)),
+        lambda most: (example.MODEL, example.CERTIFICATE.ljust(most + 1, b"\n")),
+    ],
+    "MAX_DIGITS": [
+        lambda most: model("1 0\n0 1", f"{'9' * (most + 1)} 0\n0 1"),
+        lambda most: model("1 0\n0 1", f"-{'9' * most} 0\n0 1"),
+        lambda most: certificate("correct 4", f"correct {'9' * (most + 1)}"),
+    ],
+    "MAX_POSITIONS": [lambda most: model("positions 2", f"positions {most + 1}")],
+    "MAX_VOCABULARY": [
+        lambda most: model("vocabulary 2", f"vocabulary {most + 1}"),
+        lambda most: model("outputs 2", f"outputs {most + 1}"),
+    ],
+    "MAX_WIDTH": [
+        lambda most: model("\nwidth 2", f"\nwidth {most + 1}"),
+        lambda most: model("head_width 1", f"head_width {most + 1}"),
+    ],
+    "MAX_EXPONENT": [
+        lambda most: model("W_E 2 2 0", f"W_E 2 2 {most + 1}"),
+        lambda most: model("W_E 2 2 0", f"W_E 2 2 {-most - 1}"),
+    ],
+    "MAX_BITS": [
+        lambda most: certificate("score_bits 48", f"score_bits {most + 1}"),
+        lambda most: certificate("levels 24", f"levels {most + 1}"),
+    ],
+    "MAX_EXPONENTIAL_BITS": [lambda most: certificate("exponential_bits 113", f"exponential_bits {most + 1}")],
+    "MAX_PARTITIONS": [lambda most: certificate("partitions 1", f"partitions {most + 1}")],
+    "MAX_CHECKS": [lambda most: certificate("correct 1 checks 1", f"correct 1 checks {most + 1}")],
+    "MAX_OPERATIONS": [lambda most: long_proof()],
+    "MAX_LEVELS": [many_levels],
+    "MAX_TABLE_BITS": [large_table],
+}
+CASES = [(name, i) for name in OVER for i in range(len(OVER[name]))]
+
+
+def test_every_limit_is_tested() -> None:
+    assert set(OVER) == set(LIMITS)
+
+
+@pytest.mark.parametrize(("name", "number"), CASES)
+def test_a_file_over_the_limit(name: str, number: int) -> None:
+    pair_of_files = OVER[name][number](LIMITS[name])
+    with without_work():
+        verdict = check(*pair_of_files)
+    assert (verdict.verdict, verdict.correct_at_least) == ("declined", 0)
+    assert f"{name.lower()} = {LIMITS[name]}" in verdict.reason and "\n" not in verdict.reason
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_the_page_says_how_it_is_declined(name: str) -> None:
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    [row] = re.findall(rf"^\| `{name}` \| {LIMITS[name]} \| .* \| (.*) \|$", page, re.MULTILINE)
+    said = [message.split("...") for message in re.findall(r"`([^`]*)`", row)]
+    reason = check(*OVER[name][0](LIMITS[name])).reason
+    assert any(all(part in reason for part in parts) for parts in said), reason
