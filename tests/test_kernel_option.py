@@ -31,9 +31,7 @@ def outcome(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     return int(ended.value.code or 0)
 
 
-def test_not_built(
-    files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_not_built(files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(verified, "__file__", "/nowhere/compact_proofs/verified.py")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv(verified.VARIABLE, raising=False)

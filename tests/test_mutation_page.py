@@ -1,0 +1,63 @@
+"""The page about mutation testing explains survivors of the kernel as it is, and its figures agree with its list."""
+
+import re
+import sys
+from pathlib import Path
+
+import checker
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "mutation"))
+
+from report import changed_lines, changes_strictness, explained, function_of  # noqa: E402
+
+PAGE = (ROOT / "docs" / "mutation_testing.md").read_text(encoding="utf-8")
+
+
+def figure(name: str) -> int:
+    """From the table of figures."""
+    [row] = re.findall(rf"^\| {re.escape(name)} \| ([0-9,]+)", PAGE, flags=re.MULTILINE)
+    return int(row.replace(",", ""))
+
+
+def test_every_survivor_changes_a_line_of_the_kernel() -> None:
+    """So a line of the kernel that is changed takes its explanation with it."""
+    for place, removed, _ in explained(PAGE):
+        _, module, *names = place.split(".")
+        source = (Path(checker.__file__).parent / f"{module}.py").read_text(encoding="utf-8")
+        lines = {line.strip() for line in source.splitlines()}
+        assert set(removed) <= lines, (place, removed)
+        assert not names or f"def {names[-1]}(" in source
+
+
+def test_the_figures_add_up() -> None:
+    ended = figure("killed by a test") + figure("killed by the limit of time")
+    listed, listed_outside = (figure(f"survivors listed below, {where} functions") for where in ("in", "outside of"))
+    assert ended + figure("survivors that change `strict`") + listed == figure("mutants")
+    assert figure("killed outside of functions") + listed_outside == figure("mutants outside of functions")
+    assert listed_outside == sum(place.count(".") == 1 for place, _, _ in explained(PAGE))
+    assert listed + listed_outside == len(explained(PAGE))
+
+
+def test_names_and_diffs_are_read_as_mutmut_writes_them() -> None:
+    assert function_of("checker.arithmetic.x_norm_up__mutmut_12") == "checker.arithmetic.norm_up"
+    assert function_of("checker.certificate.x__parse_table__mutmut_1") == "checker.certificate._parse_table"
+    assert function_of("checker.tables.xǁMatricesǁsum__mutmut_3") == "checker.tables.Matrices.sum"
+    assert function_of("checker.terms.xǁTermsǁ__init____mutmut_5") == "checker.terms.Terms.__init__"
+    diff = "--- a.py\n+++ b.py\n@@ -1,2 +1,2 @@\n def f():\n-    return 1\n+    return 2\n"
+    assert changed_lines(diff) == (("return 1",), ("return 2",))
+    assert explained("### a.b.f\n\nWhy.\n\n```diff\n-  return 1\n+  return 2\n```\n") == {
+        ("a.b.f", ("return 1",), ("return 2",))
+    }
+
+
+def test_changes_of_strict_are_told_from_others() -> None:
+    original = "for a, b in zip(x, y, strict=True):"
+    for changed, expected in (
+        ("for a, b in zip(x, y, strict=None):", True),
+        ("for a, b in zip(x, y, ):", True),
+        ("for a, b in zip(x, y, strict=False):", True),
+        ("for a, b in zip(x, strict=True):", False),
+        ("for a, b in zip(None, y, strict=True):", False),
+    ):
+        assert changes_strictness(("f", (original,), (changed,))) == expected
