@@ -8,6 +8,7 @@ an example only the one that fails is saved.
 import json
 import random
 import time
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -173,7 +174,17 @@ class Campaign:
         self.totals.processor_seconds = time.process_time() - self._processor_start
 
     def _try(self, example: Example) -> None:
-        """Judges the certificate of an example and its mutants. Raises the first failure, once it is saved."""
+        """Judges the certificate of an example and its mutants. Raises the first failure, once it is saved; an
+        error of the fuzzer itself is saved as one, and the run goes on."""
+        try:
+            self._try_mutants(example)
+        except Failure:
+            raise
+        except Exception:
+            origin = {"source": example.source, "mutation": ""}
+            self._save(Case(example.model, b""), "broken", traceback.format_exc(), origin)
+
+    def _try_mutants(self, example: Example) -> None:
         if self._failed_at is None:
             if self._over():
                 return

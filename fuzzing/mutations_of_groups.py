@@ -287,7 +287,9 @@ def _checks_exchanged(rng: random.Random, certificate: Certificate, model: Exact
 
 
 @of_checks("check replaced", "a check is a random one")
-def _check_replaced(rng: random.Random, check: Check, label: int, certificate: Certificate) -> Check:
+def _check_replaced(rng: random.Random, check: Check, label: int, certificate: Certificate) -> Check | None:
+    if label > MAX_BANDS:
+        return None
     return random_check(rng, rng.choice(("levels", "enumerate")), label, certificate.partitions, rng.random() < 0.5)
 
 

@@ -86,7 +86,8 @@ def summary(report: Mapping[str, Any]) -> str:
         lines.append(f"comparisons too close for the oracle: {report['undecided_by_the_oracle']}")
     for failure in report["failures"]:
         where = f" ({failure['folder']})" if failure["folder"] else ""
-        lines.append(f"  {failure['kind']}: {failure['message']}{where}")
+        # Of a traceback, the error at its end.
+        lines.append(f"  {failure['kind']}: {failure['message'].strip().splitlines()[-1]}{where}")
     return "\n".join(lines)
 
 
