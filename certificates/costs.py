@@ -356,7 +356,7 @@ def totals(model: ExactModel, certificate: Certificate, spared: bool) -> Values:
             seen_classes.update(classes)
             seen_pairs.update((*found, group.label) for found in classes)
             if check.rule == "levels":
-                seen_queries.update(range(group.first_query, group.last_query + 1))
+                seen_queries.update(group.queries)
             sizes = check_sizes(group, check, len(classes), model.positions, spared)
             for symbol in sums:
                 rule, _, factors = symbol.name.rpartition("_")
@@ -393,10 +393,10 @@ def check_sizes(group: Group, check: Check, classes: int, positions: int, spared
     """The values of CHECK_SIZES for one check, by name."""
     tokens = sum(count * width for count, width in check.bands)
     bands = sum(count for count, _ in check.bands)
-    free = group.first_query == group.label
+    free = not group.labels
     least, most = _counting(len(check.levels), positions - 1, free)
     return {
-        "Q": group.last_query - group.first_query + 1,
+        "Q": len(group.queries),
         "C": classes,
         "B": bands,
         "L": len(check.levels),

@@ -60,9 +60,8 @@ class Prover:
         tokens are all in bands."""
         last, level_terms, _ = level_bounds(self.terms, group, check, classes)
         others = self.model.positions - 1
-        labels = 0 if group.first_query == group.label else 1
         each = zip(last, level_terms[-1], map(min, zip(*level_terms, strict=True)), strict=True)
-        return [a + labels * b + (others - labels) * c for a, b, c in each]
+        return [a + group.labels * b + (others - group.labels) * c for a, b, c in each]
 
     def certificate(self, groups: Iterable[Group]) -> bytes:
         """The certificate file for `groups`, each with the largest count that the kernel will find."""

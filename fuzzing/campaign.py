@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from certificates.strategies import STRATEGIES
+from certificates.strategies import STRATEGIES, prove
 from checker.certificate import Certificate
 from checker.check import Verdict
-from checker.errors import Declined, Rejected
+from checker.errors import Declined
 from checker.model import parse_model
 from fuzzing.certificates import claiming, edge_certificate, file_of, random_certificate
 from fuzzing.judge import SECONDS, Failure, Judge
@@ -230,11 +230,11 @@ class Campaign:
             draft = edge_certificate(random.Random(example.seed), example.model, self._judge.truth(example.model))
         if draft is None:
             # What strategies do about models that they cannot bear.
-            with suppress(OverflowError, ValueError, Declined, Rejected):
-                certificate = STRATEGIES[example.source].prove(example.model, None)
+            with suppress(Declined):
+                certificate = prove(example.model, example.source)
             if certificate is None:
                 self._count(counts, "none")
-                certificate = STRATEGIES["trivial"].prove(example.model, None)
+                certificate = prove(example.model, "trivial")
         else:
             self._judged(example, Case(example.model, file_of(draft)), counts)
             # The largest claims that pass, but for one of them now and then.

@@ -27,6 +27,12 @@ def dyadic(rows: Matrix) -> Dyadic:
     return Dyadic(fmpz_mat(integers), exponent)
 
 
+def entries_of(matrix: Dyadic) -> Matrix:
+    """What the kernel's matrix stands for."""
+    unit = Fraction(2) ** matrix.exponent
+    return [[int(k) * unit for k in row] for row in matrix.integers.table()]
+
+
 def file_of(certificate: Certificate) -> bytes:
     return format_certificate(certificate).encode("ascii")
 

@@ -31,20 +31,27 @@ def with_groups(certificate: Certificate, groups: Sequence[Group]) -> Certificat
     return replace(certificate, groups=tuple(groups), correct=sum(group.correct for group in groups))
 
 
+def with_one_changed(
+    rng: random.Random, certificate: Certificate, change: Callable[[Group], Group | None]
+) -> Certificate | None:
+    """The certificate with a change to one group, taken at random."""
+    groups = list(certificate.groups)
+    if not groups:
+        return None
+    place = rng.randrange(len(groups))
+    changed = change(groups[place])
+    if changed is None:
+        return None
+    groups[place] = changed
+    return with_groups(certificate, groups)
+
+
 def of_groups(name: str, description: str) -> Callable[[OfGroup], OfGroup]:
     """Registers a mutation of one group, taken at random."""
 
     def decorate(change: OfGroup) -> OfGroup:
         def mutation(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
-            groups = list(certificate.groups)
-            if not groups:
-                return None
-            place = rng.randrange(len(groups))
-            changed = change(rng, groups[place], model)
-            if changed is None:
-                return None
-            groups[place] = changed
-            return with_groups(certificate, groups)
+            return with_one_changed(rng, certificate, lambda group: change(rng, group, model))
 
         of_certificates(name, description)(mutation)
         return change
@@ -57,23 +64,34 @@ def of_checks(name: str, description: str) -> Callable[[OfCheck], OfCheck]:
 
     def decorate(change: OfCheck) -> OfCheck:
         def mutation(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
-            groups = list(certificate.groups)
-            if not groups:
-                return None
-            place = rng.randrange(len(groups))
-            checks = list(groups[place].checks)
-            at = rng.randrange(len(checks))
-            changed = change(rng, checks[at], groups[place].label, certificate)
-            if changed is None:
-                return None
-            checks[at] = changed
-            groups[place] = replace(groups[place], checks=tuple(checks))
-            return with_groups(certificate, groups)
+            def in_group(group: Group) -> Group | None:
+                checks = list(group.checks)
+                at = rng.randrange(len(checks))
+                changed = change(rng, checks[at], group.label, certificate)
+                if changed is None:
+                    return None
+                checks[at] = changed
+                return replace(group, checks=tuple(checks))
+
+            return with_one_changed(rng, certificate, in_group)
 
         of_certificates(name, description)(mutation)
         return change
 
     return decorate
+
+
+def of_exchanges(name: str, description: str, exchange: Callable[[Group, Group], tuple[Group, Group]]) -> None:
+    """Registers a mutation that puts, for two groups taken at random, what `exchange` makes of them."""
+
+    @of_certificates(name, description)
+    def mutation(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
+        groups = list(certificate.groups)
+        if len(groups) < 2:
+            return None
+        one, other = rng.sample(range(len(groups)), 2)
+        groups[one], groups[other] = exchange(groups[one], groups[other])
+        return with_groups(certificate, groups)
 
 
 # Claims
@@ -107,15 +125,11 @@ def _claim_of_everything(rng: random.Random, group: Group, model: ExactModel) ->
     return replace(group, correct=rng.choice(sizes))
 
 
-@of_certificates("claims exchanged", "two groups have each other's claims")
-def _claims_exchanged(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
-    groups = list(certificate.groups)
-    if len(groups) < 2:
-        return None
-    one, other = rng.sample(range(len(groups)), 2)
-    first, second = groups[one].correct, groups[other].correct
-    groups[one], groups[other] = replace(groups[one], correct=second), replace(groups[other], correct=first)
-    return with_groups(certificate, groups)
+of_exchanges(
+    "claims exchanged",
+    "two groups have each other's claims",
+    lambda one, other: (replace(one, correct=other.correct), replace(other, correct=one.correct)),
+)
 
 
 @of_certificates("claims cleared", "no group claims anything, so that none is rejected for its claim")
@@ -133,7 +147,7 @@ def _true_claim(more: int) -> Mutation:
         group = groups[place]
         if not group.first_query <= group.last_query <= group.label < case.truth.oracle.vocabulary:
             return None
-        true = case.truth.correct_in(group.label, range(group.first_query, group.last_query + 1))
+        true = case.truth.correct_in(group.label, group.queries)
         groups[place] = replace(group, correct=true + more)
         return replace(case, certificate=file_of(with_groups(case.parsed, groups)))
 
@@ -166,14 +180,7 @@ def _group_duplicated(rng: random.Random, certificate: Certificate, model: Exact
     return with_groups(certificate, groups)
 
 
-@of_certificates("groups exchanged", "two groups change places")
-def _groups_exchanged(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
-    groups = list(certificate.groups)
-    if len(groups) < 2:
-        return None
-    one, other = rng.sample(range(len(groups)), 2)
-    groups[one], groups[other] = groups[other], groups[one]
-    return with_groups(certificate, groups)
+of_exchanges("groups exchanged", "two groups change places", lambda one, other: (other, one))
 
 
 @of_certificates("groups shuffled", "all groups are in another order")
@@ -275,15 +282,11 @@ def _checks_shuffled(rng: random.Random, group: Group, model: ExactModel) -> Gro
     return replace(group, checks=tuple(rng.sample(group.checks, len(group.checks))))
 
 
-@of_certificates("checks exchanged", "two groups have each other's checks")
-def _checks_exchanged(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
-    groups = list(certificate.groups)
-    if len(groups) < 2:
-        return None
-    one, other = rng.sample(range(len(groups)), 2)
-    first, second = groups[one].checks, groups[other].checks
-    groups[one], groups[other] = replace(groups[one], checks=second), replace(groups[other], checks=first)
-    return with_groups(certificate, groups)
+of_exchanges(
+    "checks exchanged",
+    "two groups have each other's checks",
+    lambda one, other: (replace(one, checks=other.checks), replace(other, checks=one.checks)),
+)
 
 
 @of_checks("check replaced", "a check is a random one")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from checker.certificate import TABLES, Certificate, Factor, Table
-from checker.model import Dyadic, ExactModel
-from fuzzing.certificates import dyadic, random_factors, random_norm
+from checker.model import ExactModel
+from fuzzing.certificates import dyadic, entries_of, random_factors, random_norm
 from fuzzing.models import changed_entry, random_matrix, scaled
 from fuzzing.oracle import Matrix
 from fuzzing.registry import of_certificates
@@ -43,11 +43,6 @@ def _rules_of_tables_exchanged(rng: random.Random, certificate: Certificate, mod
 
 # The four tensors that a factor may have: where, which, and how it is called.
 HINTS = {"A": ("hint", 0), "H": ("hint", 1), "s": ("norm", 0), "C": ("norm", 1)}
-
-
-def entries_of(matrix: Dyadic) -> Matrix:
-    unit = Fraction(2) ** matrix.exponent
-    return [[int(k) * unit for k in row] for row in matrix.integers.table()]
 
 
 def _of_hints(name: str, description: str, hints: str, change: Callable[[random.Random, Matrix], Matrix]) -> None:

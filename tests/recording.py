@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from checker.certificate import Certificate, Table, parse_certificate
 from checker.meter import PYTHON, Meter
-from checker.model import Dyadic, ExactModel, parse_model
+from checker.model import ExactModel, parse_model
 from checker.tables import Tables
 from checker.terms import Terms
 from fuzzing.certificates import EXACT_TABLES, certificate_file
@@ -52,12 +52,6 @@ class Recorder(Meter):
         """The calls since the last time."""
         calls, self.calls = self.calls, []
         return calls
-
-
-def fractions_of(dyadic: Dyadic) -> Matrix:
-    """What the kernel's matrix stands for."""
-    unit = Fraction(2) ** dyadic.exponent
-    return [[int(k) * unit for k in row] for row in dyadic.integers.table()]
 
 
 def multiplied(*matrices: Matrix) -> Matrix:

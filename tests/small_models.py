@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,9 @@ from checker.check import check
 from fuzzing.models import NAMES, Model
 
 MODELS = Path(__file__).parent.parent / "models"
+CHECKER = Path(__file__).parent.parent / "checker"
+# These bound what is in memory at a time, and decline nothing.
+INTERNAL = {"MAX_SUMS_AT_ONCE"}
 
 
 def examples(count: int) -> settings:
@@ -30,6 +34,17 @@ def memory_limit(limit: int) -> Iterator[None]:
     finally:
         tracemalloc.stop()
     assert peak < limit, f"{peak} bytes at the peak"
+
+
+def kernel_limits() -> dict[str, int]:
+    """The limits of the kernel by their names."""
+    modules = [import_module(f"checker.{path.stem}") for path in sorted(CHECKER.glob("[a-z]*.py"))]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if name.startswith("MAX_") and name not in INTERNAL
+    }
 
 
 def shipped(name: str) -> Model:

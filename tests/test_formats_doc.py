@@ -5,13 +5,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from small_models import kernel_limits
 
-from checker import Verdict, certificate, check, groups, meter, model, tables, terms, text
+from checker import Verdict, check
 
 PAGE = (Path(__file__).parent.parent / "docs" / "formats.md").read_text(encoding="utf-8")
-MODULES = (text, model, certificate, meter, tables, terms, groups)
-# These bound what is in memory at a time, and decline nothing.
-INTERNAL = {"MAX_SUMS_AT_ONCE", "MAX_GAPS_KEPT"}
 
 
 def example(kind: str) -> bytes:
@@ -47,13 +45,7 @@ def test_other_spellings_are_declined(kind: str, old: bytes, new: bytes) -> None
 
 def test_limits_are_those_of_the_checker() -> None:
     stated = {name: int(value) for name, value in re.findall(r"`(MAX_\w+)` \| (\d+)", PAGE)}
-    found = {
-        name: value
-        for module in MODULES
-        for name, value in vars(module).items()
-        if name.startswith("MAX_") and name not in INTERNAL
-    }
-    assert stated == found
+    assert stated == kernel_limits()
 
 
 def test_keys_of_a_verdict() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hashlib import sha256
 
 import pytest
-from recording import UNEVEN, fractions_of, parsed
+from recording import UNEVEN, parsed
 
 from checker import groups, meter, tables, text
 from checker import model as kernel_model
@@ -28,7 +28,7 @@ from checker.check import Verdict
 from checker.errors import Declined
 from checker.model import ExactModel, model_hash, parse_model, parse_tensor
 from checker.text import ENDLESS, MAX_DIGITS, MAX_FILE_BYTES, NATURAL, POSITIVE, Reader
-from fuzzing.certificates import certificate_file, dyadic
+from fuzzing.certificates import certificate_file, dyadic, entries_of
 from fuzzing.models import matrix, max_model, model_file
 
 
@@ -170,7 +170,7 @@ def test_a_model_is_what_its_file_says() -> None:
     exact = parse_model(model_file(UNEVEN))
     assert (exact.vocabulary, exact.outputs, exact.positions) == (4, 5, 3)
     assert (exact.width, exact.head_width, exact.task, exact.total) == (3, 2, "max", 64)
-    assert {name: fractions_of(tensor) for name, tensor in exact.weights.items()} == UNEVEN
+    assert {name: entries_of(tensor) for name, tensor in exact.weights.items()} == UNEVEN
     shapes = {name: (tensor.rows, tensor.columns) for name, tensor in exact.weights.items()}
     assert shapes == {name: (len(rows), len(rows[0])) for name, rows in UNEVEN.items()}
     assert model_hash(b"data") == sha256(b"data").hexdigest()
@@ -185,9 +185,9 @@ def test_the_sizes_along_the_path_of_a_table() -> None:
 def test_matrices_know_their_bits_and_their_transpose() -> None:
     tensor = dyadic(matrix([[1, -8, 3], [0, 5, 2]]))
     assert (tensor.rows, tensor.columns, tensor.bits) == (2, 3, 4)
-    assert fractions_of(tensor.T) == matrix([[1, 0], [-8, 5], [3, 2]])
+    assert entries_of(tensor.T) == matrix([[1, 0], [-8, 5], [3, 2]])
     assert dyadic(matrix([[0]])).bits == 0
-    assert fractions_of(dyadic(matrix([[Fraction(1, 4)]])).T) == [[Fraction(1, 4)]]
+    assert entries_of(dyadic(matrix([[Fraction(1, 4)]])).T) == [[Fraction(1, 4)]]
 
 
 HEADER = """\
@@ -334,7 +334,7 @@ def test_a_certificate_is_what_its_file_says() -> None:
             for hint, other in ((a.hint, b.hint), (a.norm, b.norm)):
                 assert (hint is None) == (other is None)
                 if hint is not None and other is not None:
-                    assert list(map(fractions_of, other)) == list(map(fractions_of, hint))
+                    assert list(map(entries_of, other)) == list(map(entries_of, hint))
 
 
 SHA = "0123456789abcdef" * 4

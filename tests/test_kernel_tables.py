@@ -14,7 +14,6 @@ from recording import (
     Recorder,
     added,
     exponential_price,
-    fractions_of,
     multiplied,
     rounding_price,
     table_values,
@@ -29,7 +28,7 @@ from checker.errors import Declined, Rejected
 from checker.meter import PYTHON
 from checker.model import Dyadic
 from checker.tables import Enclosure, Matrices, check_exact, check_low_rank, check_norm, require_room
-from fuzzing.certificates import dyadic
+from fuzzing.certificates import dyadic, entries_of
 from fuzzing.models import Model, matrix, max_model
 from fuzzing.oracle import Matrix
 
@@ -60,7 +59,7 @@ def message_of(action: Callable[[], object], error: type[Exception]) -> str:
 @examples(60)
 @given(chains())
 def test_a_chain_of_matrices_is_their_product(chain: list[Matrix]) -> None:
-    assert fractions_of(Matrices("rule", Recorder()).product(*map(dyadic, chain))) == multiplied(*chain)
+    assert entries_of(Matrices("rule", Recorder()).product(*map(dyadic, chain))) == multiplied(*chain)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +92,13 @@ def test_products_of_long_integers_cost_more() -> None:
 @given(entries(3, 2), entries(3, 2), st.sampled_from([1, -1]))
 def test_sums_and_differences(left: Matrix, right: Matrix, sign: int) -> None:
     meter = Recorder()
-    assert fractions_of(Matrices("rule", meter).sum(dyadic(left), dyadic(right), sign)) == added(left, right, sign)
+    assert entries_of(Matrices("rule", meter).sum(dyadic(left), dyadic(right), sign)) == added(left, right, sign)
     assert meter.taken() == [("rule", 6, 6 * PYTHON)]
 
 
 def test_sums_are_not_differences_by_default() -> None:
     one = dyadic(matrix([[1]]))
-    assert fractions_of(Matrices("rule", Recorder()).sum(one, one)) == [[2]]
+    assert entries_of(Matrices("rule", Recorder()).sum(one, one)) == [[2]]
 
 
 @examples(60)
@@ -150,7 +149,7 @@ def test_products_and_sums_need_room() -> None:
 def test_rule_exact_is_the_product(chain: list[Matrix]) -> None:
     meter = Recorder()
     lower, upper = check_exact(list(map(dyadic, chain)), meter)
-    assert fractions_of(lower) == fractions_of(upper) == multiplied(*chain)
+    assert entries_of(lower) == entries_of(upper) == multiplied(*chain)
     assert {rule for rule, _, _ in meter.taken()} <= {"exact"}
 
 
@@ -206,7 +205,7 @@ def test_rule_low_rank_is_the_sum_and_its_bound(
     path, factors = case
     table, remainders = multiplied(*path), remainders_of(path, factors)
     meter = Recorder()
-    lower, upper = map(fractions_of, checked_low_rank(path, factors, meter))
+    lower, upper = map(entries_of, checked_low_rank(path, factors, meter))
     assert {rule for rule, _, _ in meter.taken()} == {"low_rank"}
     rest = multiplied(*remainders)
     rows = [sum(k * k for k in row) for row in remainders[0]]
@@ -296,7 +295,7 @@ NO_HINTS = tuple(Table((Factor(1, None, None), Factor(count, None, None))) for c
 def test_exact_tables_are_those_of_the_model() -> None:
     found = tables_of(UNEVEN, Recorder()).enclosures
     for name, values in table_values(UNEVEN).items():
-        assert [fractions_of(side) for side in found[name]] == [values, values]
+        assert [entries_of(side) for side in found[name]] == [values, values]
 
 
 def test_each_table_is_enclosed_as_the_certificate_says() -> None:
@@ -306,7 +305,7 @@ def test_each_table_is_enclosed_as_the_certificate_says() -> None:
         how = tuple(NO_HINTS[i] if j == i else PLAIN for j in range(3))
         tables = tables_of(UNEVEN, Recorder(), how)
         for other, values in table_values(UNEVEN).items():
-            lower, upper = map(fractions_of, tables.enclosures[other])
+            lower, upper = map(entries_of, tables.enclosures[other])
             if other == name:
                 for row, low, high in zip(values, lower, upper, strict=True):
                     assert all(a == -b and a < k < b for a, k, b in zip(low, row, high, strict=True))
@@ -350,7 +349,7 @@ def test_tables_are_rounded_outward(bits: int, tables: tuple[Table, ...]) -> Non
     """Down at the lower end and up at the upper one."""
     known = tables_of(UNEVEN, Recorder(), tables)
     for name, (lower, upper) in zip(("EU", "OV", "OV positions"), known.fixed(bits), strict=True):
-        exact = [fractions_of(side) for side in known.enclosures[name]]
+        exact = [entries_of(side) for side in known.enclosures[name]]
         assert lower.tolist() == [[floor(k * 2**bits) for k in row] for row in exact[0]]
         assert upper.tolist() == [[ceil(k * 2**bits) for k in row] for row in exact[1]]
         largest = max(abs(int(k)) for side in (lower, upper) for k in side.ravel())

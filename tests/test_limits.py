@@ -3,14 +3,13 @@
 import re
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from small_models import kernel_limits, memory_limit
 
 from checker import check
 
@@ -19,39 +18,20 @@ sys.path.insert(0, str(ROOT / "tests" / "corpus"))
 files = import_module("files")
 example = import_module("generate")
 
-MODULES = [import_module(f"checker.{path.stem}") for path in sorted((ROOT / "checker").glob("[a-z]*.py"))]
-# These bound what is in memory at a time, and decline nothing.
-INTERNAL = {"MAX_SUMS_AT_ONCE", "MAX_GAPS_KEPT"}
 MAX_SECONDS = 2.0
 MAX_MEMORY = 2**23  # bytes, of Python and NumPy, besides the files
 
 Files = tuple[bytes, bytes]
 
-
-def limits(modules: list[ModuleType] = MODULES) -> dict[str, int]:
-    """The limits of the kernel by their names."""
-    return {
-        name: value
-        for module in modules
-        for name, value in vars(module).items()
-        if name.startswith("MAX_") and name not in INTERNAL
-    }
-
-
-LIMITS = limits()
+LIMITS = kernel_limits()
 
 
 @contextmanager
 def without_work() -> Iterator[None]:
     """Fails if what is done takes long, or much memory."""
     start = time.process_time()
-    tracemalloc.start()
-    try:
+    with memory_limit(MAX_MEMORY):
         yield
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < MAX_MEMORY, f"{peak} bytes"
     assert time.process_time() - start < MAX_SECONDS
 
 

@@ -40,7 +40,7 @@ PROGRAM = ROOT / "verified" / "compact-proofs-verified"
 REQUIRED = "COMPACT_PROOFS_REQUIRE_VERIFIED"
 SHIPPED = sorted(path.stem for path in (ROOT / "models").glob("*.safetensors"))
 # Limits of the Python kernel's resources: where it declines for one of them, the twin need not.
-LIMITS = ("max_operations", "max_branches", "max_levels", "max_precisions")
+LIMITS = ("max_operations", "max_levels")
 CASES = 3000
 
 
