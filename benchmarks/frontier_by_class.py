@@ -52,9 +52,7 @@ def best(rows: Iterable[Row], model: str, strategies: tuple[str, ...], operation
     bounds = (
         float(row["bound"])
         for row in rows
-        if row["model"] == model
-        and row["strategy"] in strategies
-        and int(row["operations"]) <= operations
+        if row["model"] == model and row["strategy"] in strategies and int(row["operations"]) <= operations
     )
     return max(bounds, default=nan)
 

@@ -20,7 +20,7 @@ from certificates.prover import Prover
 from checker.certificate import Check, Group
 from checker.terms import Cuts, class_gaps
 
-BITS = 24
+BITS = 27
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
 SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3), (1, 1, 1, 2, 3, 5, 8))
 QUERY_WIDTHS = (1, 2, 4, 8, 16)

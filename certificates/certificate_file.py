@@ -11,10 +11,10 @@ def _counted(numbers: Sequence[object]) -> str:
 
 
 def _format_table(name: str, table: Table) -> list[str]:
-    if not table.factors:
+    if not table:
         return [f"table {name} exact"]
-    lines = [f"table {name} low_rank {len(table.factors)}"]
-    for factor in table.factors:
+    lines = [f"table {name} low_rank {len(table)}"]
+    for factor in table:
         lines.append(f"factor matrices {factor.matrices} rank {factor.hint[0].columns if factor.hint else 0}")
         tensors = zip("AHsC", (*(factor.hint or (None, None)), *(factor.norm or (None, None))), strict=True)
         lines += [line for kind, tensor in tensors if tensor for line in format_tensor(kind, tensor)]

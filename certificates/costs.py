@@ -344,7 +344,7 @@ def totals(model: ExactModel, certificate: Certificate, spared: bool) -> Values:
     values: Values = {v: model.vocabulary, v_out: model.outputs, K: model.positions}
     values |= {d: model.width, d_head: model.head_width}
     for name, table in zip(TABLES, certificate.tables, strict=True):
-        for i, factor in enumerate(table.factors):
+        for i, factor in enumerate(table):
             rank = factor.hint[0].columns if factor.hint else 0
             values[sympy.Symbol(f"r_{name}_{i + 1}", integer=True, positive=True)] = rank
     sums = dict.fromkeys(TOTALS, 0)

@@ -18,14 +18,16 @@ from checker.errors import Rejected
 from checker.groups import RULES, position_bounds
 from checker.meter import Meter
 
-COUNT_BITS = 44
+# How sequences of tokens are counted one by one: the bits of a check, and by how many units the terms may
+# differ of the tokens in its first band. The first is cheap to check and does for almost every group.
+PRECISIONS = ((BITS, 2**5), (44, 2**14))
+# More units than what rounding and that band take from a sum of a few terms.
+DOUBT = 2**9
 MAX_ENUMERATED = 2**25
 # Numbers of tokens in the levels next to the label, when sequences are counted by levels.
 NEAR_LEVELS = ((), (2, 1), (2, 1, 1))
 # A count that leaves out less than this share of all inputs is good enough.
 NEGLIGIBLE_SHARE = 2.0**-22
-# The lowest tokens share one band when sequences are counted, as long as their terms differ by less.
-NEGLIGIBLE = 2 ** (COUNT_BITS - 30)
 
 
 def prove_exact(model_data: bytes) -> bytes:
@@ -105,35 +107,41 @@ class ExactStrategy:
 
     def _count(self, group: Group, undecided: list[int]) -> Check:
         """The check that counts the inputs for which the `undecided` outputs stay below the label."""
+        for bits, negligible in PRECISIONS:
+            check = self._one_by_one(group, undecided, bits, negligible)
+            bands = 1 + sum(count for count, _ in check.bands)
+            if bands ** (self.prover.model.positions - 1) * len(undecided) > MAX_ENUMERATED:
+                return self._by_levels(group, check)
+            if self._failing(group, check) == self._failing(group, replace(check, margin=-DOUBT)):
+                break
+        return check
+
+    def _one_by_one(self, group: Group, undecided: list[int], bits: int, negligible: int) -> Check:
+        """Counting by tokens, but for a band of the lowest, whose terms differ by `negligible` or less."""
         label = group.label
         every = runs(bands_below(label, (1,) * label))
-        check = Check("enumerate", COUNT_BITS, 1, self.single, tuple(undecided), every)
+        check = Check("enumerate", bits, 1, self.single, tuple(undecided), every)
         _, bounds, _ = position_bounds(self.prover.terms, group, check, undecided)
         terms = np.concatenate(bounds)[:, :label]
         spread = np.maximum.accumulate(terms, axis=1) - np.minimum.accumulate(terms, axis=1)
-        near = np.flatnonzero((spread > NEGLIGIBLE).any(axis=0))
+        near = np.flatnonzero((spread > negligible).any(axis=0))
         far = int(near[0]) if len(near) else label
-        check = replace(check, bands=runs(bands_below(label, (1,) * (label - far))))
-        others = self.prover.model.positions - 1
-        if (label - far + 2) ** others * len(undecided) <= MAX_ENUMERATED:
-            return check
-        found = []
-        for levels in self._by_levels(label, check):
-            found.append((self._failing(group, levels), levels))
-            if found[-1][0] < NEGLIGIBLE_SHARE * self.prover.model.total:
-                break
-        return min(found, key=lambda pair: pair[0])[1]
+        return replace(check, bands=runs(bands_below(label, (1,) * (label - far))))
 
-    def _by_levels(self, label: int, check: Check) -> list[Check]:
-        """Counting by levels: the last tokens below the label each in one of their own."""
-        found = []
+    def _by_levels(self, group: Group, check: Check) -> Check:
+        """Counting by levels, the last tokens below the label each in one of their own: the first way that
+        leaves out few inputs, or else the best."""
+        found: list[tuple[int, Check]] = []
         for near in NEAR_LEVELS:
-            if sum(near) < label or not near:
-                sizes = bands_below(label - sum(near), SCHEMES[-1])
+            if sum(near) < group.label or not near:
+                sizes = bands_below(group.label - sum(near), SCHEMES[-1])
                 levels = (*([len(sizes)] if sizes else []), *(1 for _ in near))
                 bands = runs([*sizes, *near])
-                found.append(replace(check, rule="levels", bits=BITS, bands=bands, levels=levels))
-        return found
+                way = replace(check, rule="levels", bits=BITS, bands=bands, levels=levels)
+                found.append((self._failing(group, way), way))
+                if found[-1][0] < NEGLIGIBLE_SHARE * self.prover.model.total:
+                    break
+        return min(found, key=lambda pair: pair[0])[1]
 
     def _failing(self, group: Group, check: Check) -> int:
         """How many inputs of `group` the check leaves out for its classes."""

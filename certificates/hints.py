@@ -53,7 +53,7 @@ def low_rank_table(path: Sequence[FloatArray], shape: Shape) -> Table:
             hint = (dyadic(left), dyadic(right))
             remainder = whole - floats(hint[0]) @ floats(hint[1])
         factors.append(Factor(count, hint, None if last or i == 0 else _norm(remainder)))
-    return Table(tuple(factors))
+    return tuple(factors)
 
 
 def table_paths(model: ExactModel) -> dict[str, tuple[FloatArray, ...]]:

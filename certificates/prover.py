@@ -17,13 +17,15 @@ from checker.model import ExactModel, model_hash, parse_model
 from checker.tables import Tables
 from checker.terms import Cuts, Terms
 
-SCORE_BITS = 48
+SCORE_BITS = 36
+# Of the smallest attention weight; the more, the slower is a check.
+WEIGHT_BITS = 44
 
 
 class Prover:
     """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
 
-    def __init__(self, model_data: bytes, tables: Sequence[Table] = (Table(), Table(), Table())) -> None:
+    def __init__(self, model_data: bytes, tables: Sequence[Table] = ((), (), ())) -> None:
         self.model: ExactModel = parse_model(model_data)
         self.partitions: list[Cuts] = []
         # What is certain before any group.
@@ -41,13 +43,13 @@ class Prover:
         self.terms = Terms(self._enclosed, self.partitions, Meter())
 
     def _exponential_bits(self) -> int:
-        """Enough for 64 bits of the smallest attention weight."""
+        """Enough for WEIGHT_BITS of the smallest attention weight."""
         weights = {name: floats(matrix) for name, matrix in self.model.weights.items()}
         query = (weights["W_E"] + weights["W_pos"][-1]) @ weights["W_Q"]
         keys = np.concatenate([weights["W_E"], weights["W_pos"]]) @ weights["W_K"]
         scores = query @ keys.T / sqrt(self.model.head_width)
         spread = float((scores.max(axis=1) - scores.min(axis=1)).max())
-        return min(4096, SCORE_BITS + 64 + ceil(spread / log(2)))
+        return min(4096, WEIGHT_BITS + ceil(spread / log(2)))
 
     def partition(self, cuts: Cuts) -> int:
         """The number of the partition `cuts`, which is added if it is new."""

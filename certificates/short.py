@@ -57,10 +57,10 @@ Cuts = Mapping[str, Cut]
 def low_rank_tables(model: ExactModel, cuts: Cuts) -> tuple[Table, ...]:
     """The table claims of a certificate: low rank as `cuts` says, exact where it says nothing."""
     paths = table_paths(model)
-    tables = []
+    tables: list[Table] = []
     for name in TABLES:
         if name not in cuts:
-            tables.append(Table())
+            tables.append(())
             continue
         cut, sizes = cuts[name], model.path_sizes(name)
         ranks, start = [], 0

@@ -1,4 +1,4 @@
-"""`python -m checker MODEL CERTIFICATE [--json]`: check a certificate file against a model file.
+"""Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`.
 
 Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (malformed, unsupported or over a limit).
 """
@@ -22,8 +22,7 @@ def read(path: str) -> bytes:
 
 def main(arguments: list[str] | None = None) -> int:
     """Check the files named in `arguments` and print the verdict; returns the exit code."""
-    codes = "Check a certificate. Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged)."
-    parser = argparse.ArgumentParser("python -m checker", description=codes)
+    parser = argparse.ArgumentParser("python -m checker", description=__doc__)
     parser.add_argument("model", help="exact model file")
     parser.add_argument("certificate", help="certificate file")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")

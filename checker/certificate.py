@@ -32,11 +32,8 @@ class Factor:
     norm: tuple[Dyadic, Dyadic] | None
 
 
-@dataclass(frozen=True)
-class Table:
-    """How a table is enclosed: by the rule `low_rank` with `factors`, or exactly where there are none."""
-
-    factors: tuple[Factor, ...] = ()
+# How a table is enclosed: by the rule `low_rank` with these factors, or exactly where there are none.
+Table = tuple[Factor, ...]
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
     reader.take("table", name)
     if reader.word("exact", "low_rank") == "exact":
         reader.take("\n")
-        return Table()
+        return ()
     factors: list[Factor] = []
     [count] = reader.take((2, len(sizes) - 1), "\n")
     for left in reversed(range(count)):  # factors after this one, which need a matrix each
@@ -115,7 +112,7 @@ def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
             norm = (parse_tensor(reader, "s", 1, 1), parse_tensor(reader, "C", rows, rows))
         factors.append(Factor(matrices, hint, norm))
         sizes = sizes[matrices:]
-    return Table(tuple(factors))
+    return tuple(factors)
 
 
 def _parse_check(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Check:

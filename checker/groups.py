@@ -59,7 +59,8 @@ def band_cuts(group: Group, check: Check) -> list[int]:
 def last_term(terms: Terms, group: Group, gaps: Gaps, bits: int) -> Array:
     """A lower bound of the last position's term, class by class."""
     lower, upper = terms.token_weights(group.label, [(q, q) for q in group.queries], -1, bits)
-    gap = gaps[0][group.queries] + gaps[1][group.queries] + gaps[2][-1]
+    rows = slice(group.first_query, group.last_query + 1)
+    gap = gaps[0][rows] + gaps[1][rows] + gaps[2][-1]
     terms.meter.add("last", 5 * gap.size, 64 * gap.size)
     return product_down(lower, upper, gap, bits).min(axis=0)
 
@@ -83,7 +84,7 @@ def level_bounds(terms: Terms, group: Group, check: Check, classes: list[int]) -
     lower = integer_array([*[0] * bands, min(own)], (bands + 1, 1))
     upper = integer_array([*map(max, weights), 1 << bits], (bands + 1, 1))
     gap = np.minimum.reduceat(ov[[*range(cuts[-1]), label]], cuts, axis=0)
-    gap = gap + eu[queries].min(axis=0) + positions[:-1].min(axis=0)
+    gap = gap + eu[queries[0] : queries[-1] + 1].min(axis=0) + positions[:-1].min(axis=0)
     starts = list(accumulate(check.levels, initial=0))
     level_terms = np.minimum.reduceat(product_down(lower, upper, gap, bits), starts, axis=0)
     sizes = [*(cuts[b] - cuts[a] for a, b in zip(starts, starts[1:], strict=False)), 1]

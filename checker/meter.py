@@ -18,13 +18,12 @@ class Meter:
 
     def __init__(self) -> None:
         self.by_rule: dict[str, int] = {}
-        self.machine_operations = 0
+        self.operations = self.machine_operations = 0
 
     def add(self, rule: str, operations: int, machine_operations: int) -> None:
         """Call before the work is done, so that an excessive request is declined at once."""
         self.by_rule[rule] = self.by_rule.get(rule, 0) + operations
+        self.operations += operations
         self.machine_operations += machine_operations
         if max(self.operations, self.machine_operations) > MAX_OPERATIONS:
             raise Declined(f"{rule}: proof longer than max_operations = {MAX_OPERATIONS}")
-
-    operations = property(lambda self: sum(self.by_rule.values()))

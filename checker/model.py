@@ -5,9 +5,10 @@ sizes (`docs/formats.md`). The meaning of a model is stated in `docs/semantics.m
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from checker.errors import Declined
 from checker.text import Reader
@@ -32,7 +33,7 @@ class Dyadic:
     columns = property(lambda self: int(self.integers.ncols()))
     T = property(lambda self: Dyadic(self.integers.transpose(), self.exponent))
     # The bits of the largest of the integers.
-    bits = property(lambda self: max(map(int.bit_length, map(int, self.integers.entries())), default=0))
+    bits = cached_property(lambda self: max(map(fmpz.bit_length, self.integers.entries())))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from itertools import accumulate
 from flint import fmpz_mat
 
 from checker.arithmetic import Array, exponential, integer_array, norm_up, root_down, root_up, shift_down, shift_up
-from checker.certificate import TABLES, Certificate, Factor
+from checker.certificate import Certificate, Factor
 from checker.errors import Declined, Rejected
 from checker.meter import PYTHON, Meter
 from checker.model import Dyadic, ExactModel
@@ -157,11 +157,10 @@ class Tables:
         paths = {"QK": (*qk, w["W_E"].T), "OV": (w["W_E"], *ov), "EU": (queries, w["W_U"])}
         positions = {"QK positions": (*qk, w["W_pos"].T), "OV positions": (w["W_pos"], *ov)}
         self.enclosures = {name: check_exact(path, meter) for name, path in positions.items()}
-        for name, table in zip(TABLES, certificate.tables, strict=True):
-            path, hints = paths[name], table.factors
-            self.enclosures[name] = check_low_rank(name, path, hints, meter) if hints else check_exact(path, meter)
+        for (name, path), factors in zip(paths.items(), certificate.tables, strict=True):
+            self.enclosures[name] = check_low_rank(name, path, factors, meter) if factors else check_exact(path, meter)
         # The ends of an attention weight that a verifier in real arithmetic computes, too.
-        self.ends = 2 if certificate.tables[0].factors else 1
+        self.ends = 2 if certificate.tables[0] else 1
 
     def _rounded(self, name: str, bits: int, down: Rounding = shift_down, up: Rounding = shift_up, *by: int) -> Fixed:
         """The table `name` in fixed point of `bits` bits, its lower and its upper bounds, divided by sqrt(by)."""

@@ -62,7 +62,7 @@ class Terms:
         # running minima of the sum over the tokens below the label.
         self.meter.add("gaps", len(self._first_needed(label, spans)) * (3 * label + 2 * positions), 0)
         eu, ov, of_positions = self._gaps(label, bits, cuts)
-        return eu[:, classes], ov[:, classes], of_positions[:, classes]
+        return eu.take(classes, 1), ov.take(classes, 1), of_positions.take(classes, 1)
 
     def _find_gaps(self, label: int, bits: int, cuts: Cuts) -> Gaps:
         (eu, ov, positions), tokens = self.tables.fixed(bits), label + 1

@@ -10,7 +10,7 @@ from checker.errors import Declined
 
 MAX_FILE_BYTES = 5 * 2**20
 MAX_DIGITS = 800
-CANONICAL = re.compile("0|-?[1-9][0-9]*").fullmatch
+CANONICAL = re.compile(f"0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-[1-9][0-9]{{0,{MAX_DIGITS - 2}}}").fullmatch
 # More than any integer that is short enough.
 ENDLESS = 10**MAX_DIGITS
 
@@ -52,12 +52,13 @@ class Reader:
         """The next `count` tokens as integers k, with low <= k <= high for `limits` (low, high, perhaps a name)."""
         (low, high, *name), numbers = limits, []
         for token in self.tokens[self.place : self.place + count]:
-            if len(token) > MAX_DIGITS or not CANONICAL(token):
+            if not CANONICAL(token):
                 raise self.fail(f"a canonical integer of at most max_digits = {MAX_DIGITS} characters")
-            if not low <= int(token) <= high:
+            number = int(token)
+            if not low <= number <= high:
                 most = f" to {' = '.join([*name, str(high)])}" if high < ENDLESS else " on"
                 raise self.fail(f"an integer from {low}{most}")
-            numbers.append(int(token))
+            numbers.append(number)
             self.place += 1
         return numbers
 

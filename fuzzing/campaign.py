@@ -40,6 +40,7 @@ MUTANTS = 256  # of an example, at most
 # A check with so many bits of exponentials, for scores that are far apart, takes up to a second.
 SLOW_BITS = 1024
 MUTANTS_IF_SLOW = 12
+EDGES = 4  # certificates with margins at the truth about each model
 NOISE = 40  # one random certificate of so many claims one too many
 EXAMPLES = 100  # of one call of Hypothesis
 CHAINED = 0.25  # the probability that a mutant is a mutant of the last one that was well formed
@@ -220,14 +221,17 @@ class Campaign:
             counts[what] += 1
 
     def _certified(self, example: Example) -> Case:
-        """The model of an example with its certificate, which is judged as it is."""
+        """The model of an example with its certificate, which is judged as it is; before it, for any example,
+        some with margins at the truth."""
         if self._failed_at is None:
             self.totals.models += 1
+        rng, truth = random.Random(example.seed), self._judge.truth(example.model)
+        counts = self.totals.sources.setdefault(EDGE, Counter())
+        for _ in range(EDGES):
+            edge = edge_certificate(rng, example.model, truth)
+            self._judged(example, Case(example.model, file_of(edge)), counts, source=EDGE)
         counts = self.totals.sources.setdefault(example.source, Counter())
-        certificate = None
-        draft = example.draft
-        if example.source == EDGE:
-            draft = edge_certificate(random.Random(example.seed), example.model, self._judge.truth(example.model))
+        certificate, draft = None, edge if example.source == EDGE else example.draft
         if draft is None:
             # What strategies do about models that they cannot bear.
             with suppress(Declined):
@@ -246,13 +250,15 @@ class Campaign:
         self._count(counts, self._judged(example, case, counts).verdict)
         return Case(example.model, certificate, self._judge.truth(example.model))
 
-    def _judged(self, example: Example, case: Case, counts: Counter[str], mutation: str = "") -> Verdict:
+    def _judged(
+        self, example: Example, case: Case, counts: Counter[str], mutation: str = "", source: str | None = None
+    ) -> Verdict:
         try:
             return self._judge.judge(case.model, case.certificate)
         except Failure as failure:
             kind = type(failure).__name__.lower()
             self._count(counts, kind)
-            self._save(case, kind, str(failure), {"source": example.source, "mutation": mutation or "none"})
+            self._save(case, kind, str(failure), {"source": source or example.source, "mutation": mutation or "none"})
             if self._failed_at is None:
                 self._failed_at, self._failed_by = time.perf_counter(), mutation
             self._smallest = example

@@ -16,7 +16,7 @@ from fuzzing.judge import Truth
 from fuzzing.models import integers_of, random_matrix, zeros
 from fuzzing.oracle import Matrix
 
-EXACT_TABLES = (Table(), Table(), Table())
+EXACT_TABLES = ((), (), ())
 
 Bands = tuple[tuple[int, int], ...]
 
@@ -194,13 +194,13 @@ def random_factors(rng: random.Random, sizes: Sequence[int]) -> Table:
             root = random_matrix(rng, rows, rows) if rng.random() < 0.5 else zeros(rows, rows)
             norm = random_norm(rng), dyadic(root)
         factors.append(Factor(end - start, hint, norm))
-    return Table(tuple(factors))
+    return tuple(factors)
 
 
 def random_tables(rng: random.Random, model: ExactModel, low_rank: float) -> tuple[Table, ...]:
     """Each table exact, or with the probability `low_rank` of low rank."""
     paths = [model.path_sizes(name) for name in TABLES]
-    return tuple(random_factors(rng, path) if rng.random() < low_rank else Table() for path in paths)
+    return tuple(random_factors(rng, path) if rng.random() < low_rank else () for path in paths)
 
 
 def random_certificate(rng: random.Random, model_data: bytes, model: ExactModel, low_rank: float = 0.1) -> Certificate:
@@ -227,17 +227,27 @@ def margin_at_the_truth(rng: random.Random, truth: Truth, label: int, query: int
     return max(1, floor(true * 2**bits) + rng.randint(-1, 2)) if true and 0 < true < 2**900 else None
 
 
+def bits_of_margins(rng: random.Random, truth: Truth) -> int:
+    """Bits of fixed point in which the margin of a random input is from one unit to some hundreds."""
+    true = truth.margin([rng.randrange(truth.oracle.vocabulary) for _ in range(truth.oracle.positions)])
+    magnitude = true.numerator.bit_length() - true.denominator.bit_length() if true else 0
+    return min(60, max(1, rng.randint(0, 8) - magnitude))
+
+
 def edge_certificate(rng: random.Random, model_data: bytes, truth: Truth) -> Certificate:
-    """A certificate with a group for each label and query that claims nothing yet, the margin of each that
-    of one of its inputs, to within two units, so that a unit too many in any bound shows in a count."""
-    bits = rng.choice((rng.randint(1, 6), rng.randint(4, 60)))
+    """A certificate with a group for each label and query, or a few, that claims nothing yet, the margin of each
+    that of one of its inputs, to within two units, so that a unit too many in any bound shows in a count."""
+    bits = rng.choice((rng.randint(1, 6), rng.randint(4, 60), bits_of_margins(rng, truth)))
     groups = []
     for label in range(truth.oracle.vocabulary):
-        for query in range(label + 1):
-            margin = margin_at_the_truth(rng, truth, label, query, bits)
+        query = 0
+        while query <= label:
+            last = query if query == label or rng.random() < 0.7 else rng.randint(query, label - 1)
+            margin = margin_at_the_truth(rng, truth, label, rng.randint(query, last), bits)
             if margin is not None:
-                rule = rng.choice(("enumerate", "levels"))
-                groups.append(Group(label, query, query, 0, (step(rule, bits, margin, each_token(label)),)))
+                rule = rng.choice(("enumerate", "levels")) if query == last else "levels"
+                groups.append(Group(label, query, last, 0, (step(rule, bits, margin, each_token(label)),)))
+            query = last + 1
     score_bits = rng.choice((48, rng.randint(1, 8), rng.randint(1, 90)))
     return Certificate(
         model_sha256=sha256(model_data).hexdigest(),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from checker.certificate import TABLES, Certificate, Factor, Table
+from checker.certificate import TABLES, Certificate, Factor
 from checker.model import ExactModel
 from fuzzing.certificates import dyadic, entries_of, random_factors, random_norm
 from fuzzing.models import changed_entry, random_matrix, scaled
@@ -18,10 +18,10 @@ OfFactors = Callable[[random.Random, list[Factor]], list[Factor]]
 @of_certificates("table exact", "a table of low rank is enclosed exactly")
 def _table_exact(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
     tables = list(certificate.tables)
-    low_rank = [i for i, table in enumerate(tables) if table.factors]
+    low_rank = [i for i, table in enumerate(tables) if table]
     if not low_rank:
         return None
-    tables[rng.choice(low_rank)] = Table()
+    tables[rng.choice(low_rank)] = ()
     return replace(certificate, tables=tuple(tables))
 
 
@@ -52,7 +52,7 @@ def _of_hints(name: str, description: str, hints: str, change: Callable[[random.
         places = [
             (i, j, hint)
             for i, table in enumerate(certificate.tables)
-            for j, factor in enumerate(table.factors)
+            for j, factor in enumerate(table)
             for hint in hints
             if getattr(factor, HINTS[hint][0]) is not None
         ]
@@ -60,12 +60,12 @@ def _of_hints(name: str, description: str, hints: str, change: Callable[[random.
             return None
         i, j, hint = rng.choice(places)
         where, which = HINTS[hint]
-        factors, tables = list(certificate.tables[i].factors), list(certificate.tables)
+        factors, tables = list(certificate.tables[i]), list(certificate.tables)
         pair = list(getattr(factors[j], where))
         pair[which] = dyadic(change(rng, entries_of(pair[which])))
         changed = (pair[0], pair[1])
         factors[j] = replace(factors[j], hint=changed) if where == "hint" else replace(factors[j], norm=changed)
-        tables[i] = Table(tuple(factors))
+        tables[i] = tuple(factors)
         return replace(certificate, tables=tuple(tables))
 
     of_certificates(name, description)(mutation)
@@ -110,11 +110,11 @@ def of_factors(name: str, description: str) -> Callable[[OfFactors], OfFactors]:
     def decorate(change: OfFactors) -> OfFactors:
         def mutation(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
             tables = list(certificate.tables)
-            low_rank = [i for i, table in enumerate(tables) if table.factors]
+            low_rank = [i for i, table in enumerate(tables) if table]
             if not low_rank:
                 return None
             place = rng.choice(low_rank)
-            tables[place] = Table(tuple(change(rng, list(tables[place].factors))))
+            tables[place] = tuple(change(rng, list(tables[place])))
             return replace(certificate, tables=tuple(tables))
 
         of_certificates(name, description)(mutation)

@@ -262,7 +262,8 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     words = " ".join(capsys.readouterr().out.split())
     assert words == (
         "usage: python -m checker [-h] [--json] model certificate "
-        "Check a certificate. Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (cannot be judged). "
+        "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`. "
+        "Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (malformed, unsupported or over a limit). "
         "positional arguments: model exact model file certificate certificate file "
         "options: -h, --help show this help message and exit --json print the verdict as one JSON object"
     )

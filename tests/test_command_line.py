@@ -30,9 +30,7 @@ KEYS = {
 }
 
 
-def run(
-    command: list[str], *arguments: object, cwd: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], *arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, *map(str, arguments)],
         cwd=cwd,
@@ -157,9 +155,7 @@ def test_missing_files(tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFi
         assert one_line(captured.err) == f"declined: {missing}: No such file or directory"
 
 
-def test_bad_input_gets_one_line(
-    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_gets_one_line(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output, weights = tmp_path / "out", tmp_path / "weights.safetensors"
     weights.write_bytes(b"\0" * 9)
     nowhere = tmp_path / "none" / "out"
@@ -230,9 +226,7 @@ def test_the_environment_does_not_matter(
     assert json.loads(rejected.stdout)["reason"].startswith(f"{group}: claimed ")
 
 
-def test_the_environment_does_not_matter_to_a_proof(
-    tiny_model: Path, tiny_certificate: Path, tmp_path: Path
-) -> None:
+def test_the_environment_does_not_matter_to_a_proof(tiny_model: Path, tiny_certificate: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-O", "-m", "compact_proofs", "prove", str(tiny_model)]
     changes = {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "3", "LC_ALL": "C"}
     run(command, "--strategy", "exact", "-o", "c", cwd=tmp_path, **changes)
@@ -331,9 +325,7 @@ def test_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["check", "demo", "export", "prove", "strategies", "train"])
-def test_commands_and_functions_have_the_same_names_and_examples(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_and_functions_have_the_same_names_and_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert callable(getattr(compact_proofs, name))
     assert main([name, "--help"]) == 0
     assert f"Example:\n  compact-proofs {name}" in capsys.readouterr().out

@@ -126,7 +126,7 @@ def metered(data: bytes, certificate: bytes) -> tuple[Verdict, dict[str, int]]:
 
 
 def tables(data: bytes, cuts: dict[str, Cut]) -> tuple[Table, ...]:
-    return low_rank_tables(parse_model(data), cuts) if cuts else (Table(),) * len(TABLES)
+    return low_rank_tables(parse_model(data), cuts) if cuts else ((),) * len(TABLES)
 
 
 @pytest.mark.parametrize("sizes", SIZES)

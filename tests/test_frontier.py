@@ -58,17 +58,12 @@ def names(points: list[Point]) -> set[str]:
 
 
 def numbers(points: list[Point]) -> set[tuple[str, int, int]]:
-    return {
-        (point.setting.name, point.verdict.correct_at_least, point.verdict.operations)
-        for point in points
-    }
+    return {(point.setting.name, point.verdict.correct_at_least, point.verdict.operations) for point in points}
 
 
 def test_every_strategy_is_proved_and_checked(first: Run, tiny_model: Path, output: Path) -> None:
     whole = set(STRATEGIES) - set(CLASSES) - {"auto"}
-    assert names(first.points) == whole | {
-        f"{name}-{price}" for name in CLASSES for price in PRICES
-    }
+    assert names(first.points) == whole | {f"{name}-{price}" for name in CLASSES for price in PRICES}
     assert first.missing == []
     assert first.tasks == len(STRATEGIES) - 1
     for point in first.points:
@@ -157,9 +152,7 @@ def test_points_of_other_code_are_not_used(
     assert Run(tiny_model, output).tasks == 2
 
 
-def test_too_many_inputs_to_try(
-    first: Run, tiny_model: Path, output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_inputs_to_try(first: Run, tiny_model: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frontier_module, "MAX_TRIED_INPUTS", 215)
     run = Run(tiny_model, output)
     assert [(missing.setting.strategy, missing.reason) for missing in run.missing] == [
@@ -197,10 +190,7 @@ def test_the_pareto_frontier_is_what_nothing_is_better_than(points: list[tuple[i
 
 def test_rows_are_the_numbers_of_the_kernel(first: Run, rows: list[Row]) -> None:
     proofs = [row for row in rows if row.strategy != BASELINE]
-    assert {
-        (row.strategy, row.operations, row.machine_operations, row.correct_at_least)
-        for row in proofs
-    } == {
+    assert {(row.strategy, row.operations, row.machine_operations, row.correct_at_least) for row in proofs} == {
         (
             point.setting.strategy,
             point.verdict.operations,
@@ -238,9 +228,7 @@ def test_pictures_are_written(rows: list[Row], tmp_path: Path) -> None:
     assert svg.read_bytes() == written
 
 
-def test_models_of_different_sizes_have_pictures_of_their_own(
-    rows: list[Row], tmp_path: Path
-) -> None:
+def test_models_of_different_sizes_have_pictures_of_their_own(rows: list[Row], tmp_path: Path) -> None:
     larger = [replace(row, model="larger", total=64**4) for row in rows]
     paths = draw([*rows, *larger], tmp_path)
     assert [path.name for path in paths] == [
@@ -292,9 +280,7 @@ def test_the_command_takes_shipped_models_and_names_unknown_ones(
 
 def test_the_document_shows_its_table() -> None:
     document = (ROOT / "docs" / "frontier.md").read_text(encoding="utf-8")
-    (command,) = re.findall(
-        r"^\$ python (benchmarks/frontier_by_class.py .*)$", document, re.MULTILINE
-    )
+    (command,) = re.findall(r"^\$ python (benchmarks/frontier_by_class.py .*)$", document, re.MULTILINE)
     printed = subprocess.run(
         [sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout

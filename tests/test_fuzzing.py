@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from small_models import shipped
 
 import compact_proofs
 from certificates.strategies import prove
-from checker import tables
+from checker import groups, tables
+from checker.arithmetic import exponential, product_down, root_down
 from checker.certificate import Group, parse_certificate
 from checker.check import Verdict
 from checker.errors import Rejected
@@ -206,11 +208,23 @@ def test_a_false_total_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert failure["kind"] == "unsound" and "accepted as correct" in failure["message"]
 
 
-def test_rounding_in_the_wrong_direction_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exponential = tables.exponential
-    monkeypatch.setattr(tables, "exponential", lambda *arguments, upper: exponential(*arguments, upper=False))
+@pytest.mark.parametrize(
+    ("module", "name", "sabotage"),
+    [
+        (groups, "product_down", lambda *arguments: product_down(*arguments) + 1),
+        (tables, "exponential", lambda *arguments, upper: exponential(*arguments, upper=False)),
+        (tables, "root_up", root_down),
+    ],
+)
+def test_rounding_in_the_wrong_direction_is_found_out(
+    module: ModuleType,
+    name: str,
+    sabotage: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, name, sabotage)
     monkeypatch.setattr(campaign, "SHRINK_SECONDS", 3.0)
-    monkeypatch.setattr(campaign, "SOURCES", (campaign.EDGE,))
     (failure,) = campaign_of(tmp_path, SOON).run().failures
     assert failure["kind"] == "unsound"
 

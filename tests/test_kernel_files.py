@@ -21,7 +21,6 @@ from checker.certificate import (
     Check,
     Factor,
     Group,
-    Table,
     parse_certificate,
 )
 from checker.check import Verdict
@@ -299,14 +298,12 @@ def test_tensors_that_are_refused(tensor: str, message: str) -> None:
 ROOT = dyadic(matrix([[1, 0], [0, 3]]))
 ROW, COLUMN = dyadic(matrix([[1, 2, 3]])), dyadic(matrix([[1], [2], [3], [4]]))
 # A table of low rank in three factors, with a hint of rank one, none, and of rank two.
-HINTS = Table(
-    (
-        Factor(1, (COLUMN, ROW), None),
-        Factor(2, None, (dyadic(matrix([[5]])), dyadic(matrix([[1, 0, 0], [0, 2, 0], [0, 0, 4]])))),
-        Factor(1, (dyadic(matrix([[1, 2], [0, 1], [3, 1]])), dyadic(matrix([[1, 2, 3, 4], [0, 1, 0, 1]]))), None),
-    )
+HINTS = (
+    Factor(1, (COLUMN, ROW), None),
+    Factor(2, None, (dyadic(matrix([[5]])), dyadic(matrix([[1, 0, 0], [0, 2, 0], [0, 0, 4]])))),
+    Factor(1, (dyadic(matrix([[1, 2], [0, 1], [3, 1]])), dyadic(matrix([[1, 2, 3, 4], [0, 1, 0, 1]]))), None),
 )
-PAIR = Table((Factor(1, None, None), Factor(3, None, None)))
+PAIR = (Factor(1, None, None), Factor(3, None, None))
 CHECKS = (
     Check("enumerate", 9, 3, 1, (0,), ((1, 1), (1, 2)), ()),
     Check("levels", 7, 2, 0, (1, 2), ((2, 1), (1, 2), (1, 1)), (3, 1)),
@@ -319,7 +316,7 @@ def test_a_certificate_is_what_its_file_says() -> None:
     exact = parse_model(model_data)
     group = Group(7, 5, 6, 11, CHECKS)
     file = certificate_file(
-        model_data, [group], [(0, 1, 3, 5), (0, 5)], score_bits=13, exponential_bits=17, tables=(HINTS, PAIR, Table())
+        model_data, [group], [(0, 1, 3, 5), (0, 5)], score_bits=13, exponential_bits=17, tables=(HINTS, PAIR, ())
     )
     found = parse_certificate(file, exact)
     assert found.model_sha256 == sha256(model_data).hexdigest()
@@ -328,9 +325,9 @@ def test_a_certificate_is_what_its_file_says() -> None:
     assert (group.labels, list(group.queries), str(group)) == (1, [5, 6], "group label 7 queries 5 6")
     # Integers from a file are equal without being the same object.
     assert Group(int("7000"), int("7000"), int("7000"), 0, ()).labels == 0
-    for told, read in zip((HINTS, PAIR, Table()), found.tables, strict=True):
-        assert [factor.matrices for factor in read.factors] == [factor.matrices for factor in told.factors]
-        for a, b in zip(told.factors, read.factors, strict=True):
+    for told, read in zip((HINTS, PAIR, ()), found.tables, strict=True):
+        assert [factor.matrices for factor in read] == [factor.matrices for factor in told]
+        for a, b in zip(told, read, strict=True):
             for hint, other in ((a.hint, b.hint), (a.norm, b.norm)):
                 assert (hint is None) == (other is None)
                 if hint is not None and other is not None:
@@ -521,7 +518,6 @@ def test_what_is_parsed_cannot_be_changed() -> None:
         (exact, "vocabulary"),
         (exact.weights["W_E"], "exponent"),
         (certificate, "correct"),
-        (certificate.tables[0], "factors"),
         (Factor(1, None, None), "matrices"),
         (CHECKS[0], "margin"),
         (Group(0, 0, 0, 0, ()), "correct"),
@@ -534,4 +530,4 @@ def test_a_verdict_claims_nothing_by_itself() -> None:
     known = {"verdict": "declined", "reason": "", "model_sha256": "", "operations_by_rule": {}, "unverified_rules": []}
     numbers = ("correct_at_least", "total", "operations", "machine_operations", "model_bytes", "certificate_bytes")
     assert asdict(Verdict("declined")) == known | dict.fromkeys(numbers, 0) | {"seconds": 0.0}
-    assert Check("levels", 1, 1, 0, None, ()).levels == () == Table().factors
+    assert Check("levels", 1, 1, 0, None, ()).levels == ()

@@ -32,7 +32,7 @@ from fuzzing.certificates import dyadic, entries_of
 from fuzzing.models import Model, matrix, max_model
 from fuzzing.oracle import Matrix
 
-PLAIN = Table()
+PLAIN = ()
 
 
 def entries(rows: int, columns: int) -> st.SearchStrategy[Matrix]:
@@ -289,7 +289,7 @@ def test_norms_need_room() -> None:
 # All tables of a model
 
 # Each table of low rank, without hints: everything is in the bound.
-NO_HINTS = tuple(Table((Factor(1, None, None), Factor(count, None, None))) for count in (3, 3, 1))
+NO_HINTS = tuple((Factor(1, None, None), Factor(count, None, None)) for count in (3, 3, 1))
 
 
 def test_exact_tables_are_those_of_the_model() -> None:
@@ -320,7 +320,7 @@ def test_the_table_of_a_norm_that_fails_is_named(name: str) -> None:
     size = {"QK": 3, "OV": 2}[name]
     norm = dyadic(matrix([[0]])), dyadic(matrix([[0] * size] * size))
     counts = (1, 1, 2) if name == "QK" else (2, 1, 1)
-    cut = Table(tuple(Factor(count, None, norm if i == 1 else None) for i, count in enumerate(counts)))
+    cut = tuple(Factor(count, None, norm if i == 1 else None) for i, count in enumerate(counts))
     how = tuple(cut if other == name else PLAIN for other in ("QK", "OV", "EU"))
     message = message_of(lambda: tables_of(UNEVEN, Recorder(), how), Rejected)
     assert message.startswith(f"table {name} factor 2: low_rank: expected a norm that its hint confirms")

@@ -34,7 +34,7 @@ from fuzzing.models import max_model
 BITS = 12
 PARTITION = (0, 1, 3, 5)
 # QK of low rank without hints, so that the ends of a weight are far apart.
-ROUGH = (Table((Factor(1, None, None), Factor(3, None, None))), Table(), Table())
+ROUGH = ((Factor(1, None, None), Factor(3, None, None)), (), ())
 
 
 def terms(meter: Meter, tables: tuple[Table, ...] = EXACT_TABLES, sign: int = 1) -> Terms:

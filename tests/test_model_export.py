@@ -153,9 +153,7 @@ def finite_bits(exponent_bits: int, fraction_bits: int) -> st.SearchStrategy[int
     """Bit patterns of finite numbers: any exponent but the largest, so subnormals and zeros too."""
     largest = (1 << exponent_bits) - 2
     return st.builds(
-        lambda sign, exponent, fraction: (
-            (((sign << exponent_bits) | exponent) << fraction_bits) | fraction
-        ),
+        lambda sign, exponent, fraction: (((sign << exponent_bits) | exponent) << fraction_bits) | fraction,
         st.integers(0, 1),
         st.integers(0, largest) | st.sampled_from((0, 1, largest)),
         st.integers(0, (1 << fraction_bits) - 1) | st.sampled_from((0, 1)),
@@ -177,10 +175,7 @@ def test_every_number_is_exported_exactly(
     if suffix == ".npz" and dtype == "bfloat16":
         suffix = ".pt"  # NumPy has no bfloat16
     bits = {
-        name: data.draw(
-            st.lists(finite_bits(*FORMATS[dtype]), min_size=r * c, max_size=r * c)
-            | st.just([0] * (r * c))
-        )
+        name: data.draw(st.lists(finite_bits(*FORMATS[dtype]), min_size=r * c, max_size=r * c) | st.just([0] * (r * c)))
         for name, (r, c) in SHAPES.items()
     }
     folder = tmp_path_factory.mktemp("weights")
@@ -397,14 +392,12 @@ REFUSALS: dict[str, tuple[Callable[[Tensors], Tensors], Callable[[Tensors], None
     "mask of another length": (
         transformer_lens_2,
         put(blocks__0__attn__mask=np.ones((5, 5), bool)),
-        "tensor blocks.0.attn.mask: shape [5, 5] of bool, "
-        "expected [positions=3, positions=3] of bool",
+        "tensor blocks.0.attn.mask: shape [5, 5] of bool, expected [positions=3, positions=3] of bool",
     ),
     "mask of numbers": (
         transformer_lens_2,
         put(blocks__0__attn__mask=np.ones((3, 3))),
-        "tensor blocks.0.attn.mask: shape [3, 3] of float64, "
-        "expected [positions=3, positions=3] of bool",
+        "tensor blocks.0.attn.mask: shape [3, 3] of float64, expected [positions=3, positions=3] of bool",
     ),
     "unknown tensor": (
         transformer_lens_2,
@@ -424,8 +417,7 @@ REFUSALS: dict[str, tuple[Callable[[Tensors], Tensors], Callable[[Tensors], None
     "mixture": (
         short_names,
         put(head__weight=np.ones((5, 6))),
-        "tensor head.weight: of naming scheme TransformerLens 4, native model, "
-        "but tensor W_E is of short names",
+        "tensor head.weight: of naming scheme TransformerLens 4, native model, but tensor W_E is of short names",
     ),
     "no scheme": (
         lambda _: {"transformer.wte.weight": ONES},
@@ -440,8 +432,7 @@ REFUSALS: dict[str, tuple[Callable[[Tensors], Tensors], Callable[[Tensors], None
     "fewer outputs than tokens": (
         short_names,
         put(W_U=np.ones((6, 3))),
-        "tensor W_U: task max needs at least as many outputs as tokens, "
-        "found 3 outputs and 4 tokens",
+        "tensor W_U: task max needs at least as many outputs as tokens, found 3 outputs and 4 tokens",
     ),
     "one position": (
         short_names,
@@ -488,9 +479,7 @@ def test_names_are_printed_on_one_line() -> None:
     assert len(str(caught.value)) == 500
 
 
-def test_models_longer_than_the_checker_reads_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_models_longer_than_the_checker_reads_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The length is bounded before the integers are made, and checked before they are written."""
     model = export_model(random_weights())
     far_apart = np.where(np.eye(VOCABULARY, WIDTH) == 1, 2.0**-1074, 2.0**1023)
@@ -615,18 +604,14 @@ def test_pickled_code_is_refused_and_not_run(
         ({"W_E": torch.ones(1).expand(10**12)}, "w.pt: 8000000000000 bytes, limit"),
     ],
 )
-def test_what_is_not_a_state_dictionary_is_refused(
-    tmp_path: Path, content: object, message: str
-) -> None:
+def test_what_is_not_a_state_dictionary_is_refused(tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(UnsupportedWeights, match=f"^{re.escape(message)}"):
         read_weights(tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_large_files_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
+def test_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     path = tmp_path / f"w{suffix}"
     save(path, {"W_E": torch.zeros(1000, 10)})
     monkeypatch.setattr(weights_files, "MAX_WEIGHTS_BYTES", 40000)
@@ -635,9 +620,7 @@ def test_large_files_are_refused(
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".pt"])
-def test_archives_that_expand_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
+def test_archives_that_expand_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     path = tmp_path / f"w{suffix}"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("W_E.npy", b"\x00" * 10**6)
@@ -647,9 +630,7 @@ def test_archives_that_expand_are_refused(
         read_weights(path)
 
 
-@pytest.mark.parametrize(
-    "shape", ["(1000000000000,)", "(10**30,)", "(-1,)", "(2**62, 4)", "('a',)"]
-)
+@pytest.mark.parametrize("shape", ["(1000000000000,)", "(10**30,)", "(-1,)", "(2**62, 4)", "('a',)"])
 def test_arrays_that_claim_too_much_are_refused(tmp_path: Path, shape: str) -> None:
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:

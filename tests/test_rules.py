@@ -263,8 +263,7 @@ def test_a_weight_that_may_be_zero(rule: str) -> None:
     )
     message = reason(data, certificate, "rejected")
     assert message == (
-        "weights: query 0 label 2 exponential_bits 10: expected a positive lower bound of the "
-        "label's weight, found 0"
+        "weights: query 0 label 2 exponential_bits 10: expected a positive lower bound of the label's weight, found 0"
     )
 
 

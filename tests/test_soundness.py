@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_models import examples, reason, shipped
 
 from certificates.exact import prove_exact
-from checker.certificate import Certificate, Factor, Group, Table, parse_certificate
+from checker.certificate import Certificate, Factor, Group, parse_certificate
 from checker.check import Verdict, check
 from checker.errors import Rejected
 from checker.groups import group_size
@@ -174,7 +174,7 @@ def test_good_hints_lose_nothing(error: Fraction) -> None:
             hint = reduce(product, matrices, one)
             hint[0][0] += error
             factors.append(Factor(len(matrices), (dyadic(one), dyadic(hint)), None))
-        tables.append(Table(tuple(factors)))
+        tables.append(tuple(factors))
     data = model_file(model)
     sizes = {(q, m): (m + 1) ** 2 - (m**2 if q < m else 0) for m in range(3) for q in range(m + 1)}
     groups = [Group(m, q, q, size, (one_check(m, "levels"),)) for (q, m), size in sizes.items()]
