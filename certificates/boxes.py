@@ -20,7 +20,6 @@ from certificates.prover import Prover
 from checker.certificate import Check, Group
 from checker.terms import Cuts, class_gaps
 
-BITS = 27
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
 SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3), (1, 1, 1, 2, 3, 5, 8))
 QUERY_WIDTHS = (1, 2, 4, 8, 16)
@@ -81,7 +80,7 @@ class BoxSearch:
         top = np.maximum(low[:, :-1].max(axis=1), 1e-300)
         self.label_low = low[:, :-1].min(axis=1) / high[:, :-1].max(axis=1)
         self.last_low, self.last_high = low[:, -1] / high[:, :-1].max(axis=1), high[:, -1] / top
-        self.fixed = tables.fixed(BITS)
+        self.fixed = tables.fixed(self.prover.bits)
 
     def thresholds(self, label: int) -> list[int]:
         """Candidate thresholds: every token near the label, and some below."""
@@ -92,9 +91,10 @@ class BoxSearch:
 
     def _label(self, label: int) -> list[Candidates]:
         model, queries = self.model, np.arange(label + 1)
+        unit = 2.0**-self.prover.bits
         gaps = [
             np.concatenate(
-                [class_gaps(table, rows, label, cuts).astype(np.float64) * 2.0**-BITS for cuts in self.partitions],
+                [class_gaps(table, rows, label, cuts).astype(np.float64) * unit for cuts in self.partitions],
                 axis=1,
             )
             for table, rows in (
@@ -280,7 +280,7 @@ class BoxSearch:
             levels += [1] * len(above)
         first = candidates.first_queries[i]
         group = Group(label, first, first + candidates.width - 1, 0, ())
-        check = Check("levels", BITS, 1, self.prover.partition(cuts), None, runs(sizes), tuple(levels))
+        check = Check("levels", self.prover.bits, 1, self.prover.partition(cuts), None, runs(sizes), tuple(levels))
         return Group(label, group.first_query, group.last_query, 0, (check,))
 
     def cover(self, label: int, passing: list[Bools]) -> Cuts:

@@ -9,19 +9,17 @@ from collections.abc import Iterator
 from certificates.prover import Prover
 from checker.certificate import Check, Group
 
-BITS = 44
-
 
 def prove_brute_force(model_data: bytes) -> bytes:
     """A certificate that tries each input. Raises `Declined` where there are too many."""
     prover = Prover(model_data)
     single_outputs = prover.partition(tuple(range(prover.model.outputs + 1)))
-    return prover.certificate(_groups(prover.model.vocabulary, single_outputs))
+    return prover.certificate(_groups(prover.model.vocabulary, prover.fine_bits, single_outputs))
 
 
-def _groups(vocabulary: int, partition: int) -> Iterator[Group]:
+def _groups(vocabulary: int, bits: int, partition: int) -> Iterator[Group]:
     for label in range(vocabulary):
         bands = ((label, 1),) if label else ()
-        check = Check("enumerate", BITS, 1, partition, None, bands)
+        check = Check("enumerate", bits, 1, partition, None, bands)
         for query in range(label + 1):
             yield Group(label, query, query, 0, (check,))

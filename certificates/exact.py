@@ -11,17 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from certificates.boxes import BITS, SCHEMES, Bools, BoxSearch, bands_below, runs
+from certificates.boxes import SCHEMES, Bools, BoxSearch, bands_below, runs
 from certificates.prover import Prover
 from checker.certificate import Check, Group
 from checker.errors import Rejected
 from checker.groups import RULES, position_bounds
 from checker.meter import Meter
 
-# How sequences of tokens are counted one by one: the bits of a check, and by how many units the terms may
-# differ of the tokens in its first band. The first is cheap to check and does for almost every group.
-PRECISIONS = ((BITS, 2**5), (44, 2**14))
-# More units than what rounding and that band take from a sum of a few terms.
+# When sequences of tokens are counted one by one, by how many units the terms may differ of the tokens in the
+# first band.
+NEGLIGIBLE, FINE_NEGLIGIBLE = 2**5, 2**14
+# More units than what rounding and that band, not of the fine ones, take from a sum of a few terms.
 DOUBT = 2**9
 MAX_ENUMERATED = 2**25
 # Numbers of tokens in the levels next to the label, when sequences are counted by levels.
@@ -92,7 +92,7 @@ class ExactStrategy:
             ends = dict(enumerate(zip(cuts, cuts[1:], strict=False)))
             classes = [c for c, (a, b) in ends.items() if any(a <= o < b for o in undecided)]
             levels = (len(sizes),) if sizes else ()
-            check = Check("levels", BITS, 1, partition, tuple(classes), runs(sizes), levels)
+            check = Check("levels", self.prover.bits, 1, partition, tuple(classes), runs(sizes), levels)
             margins = dict(zip(classes, self.prover.worst_margins(group, check, classes), strict=True))
             decided = [c for c, margin in margins.items() if margin > 0]
             if decided:
@@ -107,7 +107,7 @@ class ExactStrategy:
 
     def _count(self, group: Group, undecided: list[int]) -> Check:
         """The check that counts the inputs for which the `undecided` outputs stay below the label."""
-        for bits, negligible in PRECISIONS:
+        for bits, negligible in ((self.prover.bits, NEGLIGIBLE), (self.prover.fine_bits, FINE_NEGLIGIBLE)):
             check = self._one_by_one(group, undecided, bits, negligible)
             bands = 1 + sum(count for count, _ in check.bands)
             if bands ** (self.prover.model.positions - 1) * len(undecided) > MAX_ENUMERATED:
@@ -137,7 +137,7 @@ class ExactStrategy:
                 sizes = bands_below(group.label - sum(near), SCHEMES[-1])
                 levels = (*([len(sizes)] if sizes else []), *(1 for _ in near))
                 bands = runs([*sizes, *near])
-                way = replace(check, rule="levels", bits=BITS, bands=bands, levels=levels)
+                way = replace(check, rule="levels", bits=self.prover.bits, bands=bands, levels=levels)
                 found.append((self._failing(group, way), way))
                 if found[-1][0] < NEGLIGIBLE_SHARE * self.prover.model.total:
                     break

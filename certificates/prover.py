@@ -9,7 +9,7 @@ import numpy as np
 
 from certificates.certificate_file import format_certificate
 from certificates.floats import floats
-from checker.certificate import Certificate, Check, Group, Table
+from checker.certificate import MAX_BITS, Certificate, Check, Group, Table
 from checker.errors import Rejected
 from checker.groups import certified_inputs, level_bounds
 from checker.meter import Meter
@@ -17,6 +17,8 @@ from checker.model import ExactModel, model_hash, parse_model
 from checker.tables import Tables
 from checker.terms import Cuts, Terms
 
+# Of the terms of a margin: to decide almost every group, and to decide the others. More where logits are small.
+BITS, FINE_BITS = 27, 44
 SCORE_BITS = 36
 # Of the smallest attention weight; the more, the slower is a check.
 WEIGHT_BITS = 44
@@ -41,6 +43,13 @@ class Prover:
         self._table_meter = Meter()
         self._enclosed = Tables(self.model, self.unproved, self._table_meter)
         self.terms = Terms(self._enclosed, self.partitions, Meter())
+        finer = self._bits_below_one()
+        self.bits, self.fine_bits = min(MAX_BITS, BITS + finer), min(MAX_BITS, FINE_BITS + finer)
+
+    def _bits_below_one(self) -> int:
+        """How many binary places after the point come before the first digit of the largest logit."""
+        ends = [end for name in ("EU", "OV") for end in self._enclosed.enclosures[name]]
+        return max(0, -max(end.bits + end.exponent for end in ends))
 
     def _exponential_bits(self) -> int:
         """Enough for WEIGHT_BITS of the smallest attention weight."""

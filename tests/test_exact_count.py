@@ -2,15 +2,18 @@
 sampled accuracy where it cannot."""
 
 import json
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from small_models import MODELS, shipped
 
 from certificates.exact import prove_exact
+from certificates.prover import BITS, FINE_BITS
+from checker.certificate import parse_certificate
 from checker.check import Verdict, check
-from checker.model import model_hash
-from fuzzing.models import model_file
+from checker.model import model_hash, parse_model
+from fuzzing.models import matrix, model_file, scaled, uniform_model, zeros
 from fuzzing.oracle import count_correct, count_correct_of_four
 
 MANIFEST: dict[str, dict[str, Any]] = json.loads((MODELS / "manifest.json").read_text())
@@ -45,6 +48,24 @@ def test_max_of_4_is_counted_exactly(seed: int) -> None:
 def test_the_tiny_model_is_counted_exactly() -> None:
     weights = shipped("tiny")
     assert proved("tiny", model_file(weights)).correct_at_least == count_correct(weights)
+
+
+def test_small_logits_lose_nothing() -> None:
+    weights = shipped("tiny")
+    weights["W_U"] = scaled(weights["W_U"], Fraction(1, 2**70))
+    data = model_file(weights)
+    assert check(data, prove_exact(data)).correct_at_least == count_correct(weights) == 215
+
+
+def test_a_margin_too_close_for_few_bits_gets_more() -> None:
+    """Two tokens 0 leave 2**-33 of what one token 1 is worth."""
+    model = uniform_model(zeros(2, 2), matrix([[0, Fraction(2**-34) - Fraction(1, 2)], [0, 1]]), 3)
+    data = model_file(model)
+    certificate = prove_exact(data)
+    assert check(data, certificate).correct_at_least == count_correct(model) == 8
+    groups = parse_certificate(certificate, parse_model(data)).groups
+    bits = {(group.label, group.first_query): {check.bits for check in group.checks} for group in groups}
+    assert bits == {(0, 0): {BITS}, (1, 0): {FINE_BITS}, (1, 1): {FINE_BITS}}
 
 
 # Proofs that take longer with more positions; the last is the longest of all tests.
