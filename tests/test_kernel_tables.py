@@ -393,7 +393,7 @@ def test_rounding_needs_room_for_every_precision(monkeypatch: pytest.MonkeyPatch
 def test_weights_are_exponentials_of_rounded_scores(tables: tuple[Table, ...]) -> None:
     """Of each row's scores less the largest of its upper ends, so that none is above one."""
     meter = Recorder()
-    known = tables_of(UNEVEN, meter, tables, exponential_bits=70)
+    known = tables_of(UNEVEN, meter, tables, exponential_bits=240)
     meter.taken()
     found = known.weights
     calls = meter.taken()
@@ -406,12 +406,12 @@ def test_weights_are_exponentials_of_rounded_scores(tables: tuple[Table, ...]) -
         )
         below = np.array([[max(tops) - k for k in row] for row, tops in zip(low, high, strict=True)], dtype=object)
         above = np.array([[max(row) - k for k in row] for row in high], dtype=object)
-        assert enclosed[0] == exponential(below, 20, 70, upper=False)
-        assert enclosed[1] == exponential(above, 20, 70, upper=True)
+        assert enclosed[0] == exponential(below, 20, 240, upper=False)
+        assert enclosed[1] == exponential(above, 20, 240, upper=True)
         bits = max(lower.bits, upper.bits) + max(0, lower.exponent + 20)
         ends = 2 if name == "QK" and tables is NO_HINTS else 1
         expected = [("round", 0, rounding_price(size, bits))]
-        expected.append(("exponential", ends * size, exponential_price(size, int(below.max()).bit_length(), 70)))
+        expected.append(("exponential", ends * size, exponential_price(size, int(below.max()).bit_length(), 240)))
         place = 1 if name == "QK" else 3
         assert calls[place : place + 2] == expected
     assert known.weights is found and meter.taken() == []
