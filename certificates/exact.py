@@ -107,14 +107,15 @@ class ExactStrategy:
 
     def _count(self, group: Group, undecided: list[int]) -> Check:
         """The check that counts the inputs for which the `undecided` outputs stay below the label."""
-        for bits, negligible in ((self.prover.bits, NEGLIGIBLE), (self.prover.fine_bits, FINE_NEGLIGIBLE)):
-            check = self._one_by_one(group, undecided, bits, negligible)
-            bands = 1 + sum(count for count, _ in check.bands)
-            if bands ** (self.prover.model.positions - 1) * len(undecided) > MAX_ENUMERATED:
-                return self._by_levels(group, check)
-            if self._failing(group, check) == self._failing(group, replace(check, margin=-DOUBT)):
-                break
-        return check
+        check = self._one_by_one(group, undecided, self.prover.bits, NEGLIGIBLE)
+        if self._few(check) and self._failing(group, check) > self._failing(group, replace(check, margin=-DOUBT)):
+            check = self._one_by_one(group, undecided, self.prover.fine_bits, FINE_NEGLIGIBLE)
+        return check if self._few(check) else self._by_levels(group, check)
+
+    def _few(self, check: Check) -> bool:
+        """Whether sequences of the bands of `check`, and of the label, are few enough to be tried."""
+        bands = 1 + sum(count for count, _ in check.bands)
+        return bands ** (self.prover.model.positions - 1) * len(check.classes or ()) <= MAX_ENUMERATED
 
     def _one_by_one(self, group: Group, undecided: list[int], bits: int, negligible: int) -> Check:
         """Counting by tokens, but for a band of the lowest, whose terms differ by `negligible` or less."""

@@ -228,11 +228,14 @@ class Campaign:
         rng, truth = random.Random(example.seed), self._judge.truth(example.model)
         counts = self.totals.sources.setdefault(EDGE, Counter())
         for _ in range(EDGES):
-            edge = edge_certificate(rng, example.model, truth)
-            self._judged(example, Case(example.model, file_of(edge)), counts, source=EDGE)
+            draft = edge_certificate(rng, example.model, truth)
+            self._judged(example, Case(example.model, file_of(draft)), counts, source=EDGE)
         counts = self.totals.sources.setdefault(example.source, Counter())
-        certificate, draft = None, edge if example.source == EDGE else example.draft
-        if draft is None:
+        if example.draft:
+            draft = example.draft
+            self._judged(example, Case(example.model, file_of(draft)), counts)
+        if example.source in STRATEGIES:
+            certificate = None
             # What strategies do about models that they cannot bear.
             with suppress(Declined):
                 certificate = prove(example.model, example.source)
@@ -240,7 +243,6 @@ class Campaign:
                 self._count(counts, "none")
                 certificate = prove(example.model, "trivial")
         else:
-            self._judged(example, Case(example.model, file_of(draft)), counts)
             # The largest claims that pass, but for one of them now and then.
             claims = [found.count for found in self._judge.kernel.found]
             if example.noise == NOISE and claims:
@@ -248,7 +250,7 @@ class Campaign:
             certificate = file_of(claiming(draft, claims))
         case = Case(example.model, certificate)
         self._count(counts, self._judged(example, case, counts).verdict)
-        return Case(example.model, certificate, self._judge.truth(example.model))
+        return Case(example.model, certificate, truth)
 
     def _judged(
         self, example: Example, case: Case, counts: Counter[str], mutation: str = "", source: str | None = None

@@ -158,20 +158,28 @@ def random_check(
     return step(rule, bits, margin, runs_of(widths), partition, classes, random_levels(rng, len(widths)))
 
 
+def random_ranges(rng: random.Random, label: int, alone: float = 0.0) -> Iterator[range]:
+    """All queries of a label in ranges of neighbours, the label in one of its own, and with the probability
+    `alone` any other query, too."""
+    query = 0
+    while query <= label:
+        single = query == label or (alone > 0 and rng.random() < alone)
+        end = (query if single else rng.randint(query, label - 1)) + 1
+        yield range(query, end)
+        query = end
+
+
 def random_groups(rng: random.Random, vocabulary: int, partitions: Sequence[Sequence[int]]) -> Iterator[Group]:
     """Groups in ascending order, each with one to three checks, which claim nothing yet."""
     for label in range(vocabulary):
-        query = 0
-        while query <= label:
-            last = query if query == label else rng.randint(query, label - 1)
+        for queries in random_ranges(rng, label):
             if rng.random() < 0.8:
-                rules = ("levels", "enumerate") if last == query else ("levels",)
+                rules = ("levels", "enumerate") if len(queries) == 1 else ("levels",)
                 count = rng.choice((1, 1, 2, 3))
                 checks = tuple(
                     random_check(rng, rng.choice(rules), label, partitions, rest=i == count - 1) for i in range(count)
                 )
-                yield Group(label, query, last, 0, checks)
-            query = last + 1
+                yield Group(label, queries[0], queries[-1], 0, checks)
 
 
 def random_norm(rng: random.Random) -> Dyadic:
@@ -240,14 +248,12 @@ def edge_certificate(rng: random.Random, model_data: bytes, truth: Truth) -> Cer
     bits = rng.choice((rng.randint(1, 6), rng.randint(4, 60), bits_of_margins(rng, truth)))
     groups = []
     for label in range(truth.oracle.vocabulary):
-        query = 0
-        while query <= label:
-            last = query if query == label or rng.random() < 0.7 else rng.randint(query, label - 1)
-            margin = margin_at_the_truth(rng, truth, label, rng.randint(query, last), bits)
+        for queries in random_ranges(rng, label, alone=0.7):
+            margin = margin_at_the_truth(rng, truth, label, rng.randint(queries[0], queries[-1]), bits)
             if margin is not None:
-                rule = rng.choice(("enumerate", "levels")) if query == last else "levels"
-                groups.append(Group(label, query, last, 0, (step(rule, bits, margin, each_token(label)),)))
-            query = last + 1
+                rule = rng.choice(("enumerate", "levels")) if len(queries) == 1 else "levels"
+                check = step(rule, bits, margin, each_token(label))
+                groups.append(Group(label, queries[0], queries[-1], 0, (check,)))
     score_bits = rng.choice((48, rng.randint(1, 8), rng.randint(1, 90)))
     return Certificate(
         model_sha256=sha256(model_data).hexdigest(),

@@ -18,7 +18,8 @@ from fuzzing.certificates import (
     runs_of,
     singletons,
 )
-from fuzzing.registry import Case, Mutation, of_certificates, register
+from fuzzing.judge import Truth
+from fuzzing.registry import Case, of_certificates, register
 
 OfGroup = Callable[[random.Random, Group, ExactModel], Group | None]
 OfCheck = Callable[[random.Random, Check, int, Certificate], Check | None]
@@ -94,6 +95,24 @@ def of_exchanges(name: str, description: str, exchange: Callable[[Group, Group],
         return with_groups(certificate, groups)
 
 
+def of_truth(name: str, description: str, change: Callable[[random.Random, Group, Truth], Group | None]) -> None:
+    """Registers a mutation that sets something in one group, taken at random, by what is true of its inputs."""
+
+    def mutation(rng: random.Random, case: Case) -> Case | None:
+        truth = case.truth
+        if case.parsed is None or truth is None:
+            return None
+
+        def of_inputs(group: Group) -> Group | None:
+            there = group.first_query <= group.last_query <= group.label < truth.oracle.vocabulary
+            return change(rng, group, truth) if there else None
+
+        changed = with_one_changed(rng, case.parsed, of_inputs)
+        return None if changed is None else replace(case, certificate=file_of(changed))
+
+    register(name, description, mutation)
+
+
 # Claims
 
 
@@ -137,25 +156,16 @@ def _claims_cleared(rng: random.Random, certificate: Certificate, model: ExactMo
     return with_groups(certificate, [replace(group, correct=0) for group in certificate.groups])
 
 
-def _true_claim(more: int) -> Mutation:
-    def mutation(rng: random.Random, case: Case) -> Case | None:
-        """Sets the claim of a group to the true number of its correct inputs, or `more`."""
-        if case.parsed is None or not case.parsed.groups or case.truth is None:
-            return None
-        groups = list(case.parsed.groups)
-        place = rng.randrange(len(groups))
-        group = groups[place]
-        if not group.first_query <= group.last_query <= group.label < case.truth.oracle.vocabulary:
-            return None
-        true = case.truth.correct_in(group.label, group.queries)
-        groups[place] = replace(group, correct=true + more)
-        return replace(case, certificate=file_of(with_groups(case.parsed, groups)))
-
-    return mutation
-
-
-register("claim true", "a group claims as many inputs as are correct in truth", _true_claim(0))
-register("claim beyond the truth", "a group claims one more than are correct in truth", _true_claim(1))
+of_truth(
+    "claim true",
+    "a group claims as many inputs as are correct in truth",
+    lambda rng, group, truth: replace(group, correct=truth.correct_in(group.label, group.queries)),
+)
+of_truth(
+    "claim beyond the truth",
+    "a group claims one more than are correct in truth",
+    lambda rng, group, truth: replace(group, correct=truth.correct_in(group.label, group.queries) + 1),
+)
 
 
 # Groups
@@ -347,27 +357,19 @@ def _partition_exchanged(rng: random.Random, check: Check, label: int, certifica
     return replace(check, partition=partition, classes=rng.choice((fitting, fitting, None)))
 
 
-def _margin_at_the_truth(rng: random.Random, case: Case) -> Case | None:
+def _margin_at_the_truth(rng: random.Random, group: Group, truth: Truth) -> Group | None:
     """Sets the margin of a check to that of an input of its group, to within two units."""
-    if case.parsed is None or not case.parsed.groups or case.truth is None:
-        return None
-    groups = list(case.parsed.groups)
-    place = rng.randrange(len(groups))
-    group = groups[place]
-    if group.label >= case.truth.oracle.vocabulary or not group.first_query <= group.last_query <= group.label:
-        return None
     checks = list(group.checks)
     at = rng.randrange(len(checks))
     query = rng.randint(group.first_query, group.last_query)
-    margin = margin_at_the_truth(rng, case.truth, group.label, query, checks[at].bits)
+    margin = margin_at_the_truth(rng, truth, group.label, query, checks[at].bits)
     if margin is None:
         return None
     checks[at] = replace(checks[at], margin=margin)
-    groups[place] = replace(group, checks=tuple(checks), correct=rng.choice((group.correct, 0)))
-    return replace(case, certificate=file_of(with_groups(case.parsed, groups)))
+    return replace(group, checks=tuple(checks), correct=rng.choice((group.correct, 0)))
 
 
-register("margin at the truth", "the margin of a check is that of an input, to within two units", _margin_at_the_truth)
+of_truth("margin at the truth", "the margin of a check is that of an input, to within two units", _margin_at_the_truth)
 
 
 # Bands and levels

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from checker.certificate import TABLES, Certificate, Factor
+from checker.certificate import TABLES, Certificate, Factor, Table
 from checker.model import ExactModel
 from fuzzing.certificates import dyadic, entries_of, random_factors, random_norm
 from fuzzing.models import changed_entry, random_matrix, scaled
@@ -15,14 +15,22 @@ from fuzzing.registry import of_certificates
 OfFactors = Callable[[random.Random, list[Factor]], list[Factor]]
 
 
-@of_certificates("table exact", "a table of low rank is enclosed exactly")
-def _table_exact(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
+def with_one_changed(
+    rng: random.Random, certificate: Certificate, change: Callable[[Table], Table]
+) -> Certificate | None:
+    """The certificate with a change to one table of low rank, taken at random."""
     tables = list(certificate.tables)
     low_rank = [i for i, table in enumerate(tables) if table]
     if not low_rank:
         return None
-    tables[rng.choice(low_rank)] = ()
+    place = rng.choice(low_rank)
+    tables[place] = change(tables[place])
     return replace(certificate, tables=tuple(tables))
+
+
+@of_certificates("table exact", "a table of low rank is enclosed exactly")
+def _table_exact(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
+    return with_one_changed(rng, certificate, lambda table: ())
 
 
 @of_certificates("table of low rank", "a table is enclosed by random hints of low rank")
@@ -109,13 +117,7 @@ def of_factors(name: str, description: str) -> Callable[[OfFactors], OfFactors]:
 
     def decorate(change: OfFactors) -> OfFactors:
         def mutation(rng: random.Random, certificate: Certificate, model: ExactModel) -> Certificate | None:
-            tables = list(certificate.tables)
-            low_rank = [i for i, table in enumerate(tables) if table]
-            if not low_rank:
-                return None
-            place = rng.choice(low_rank)
-            tables[place] = tuple(change(rng, list(tables[place])))
-            return replace(certificate, tables=tuple(tables))
+            return with_one_changed(rng, certificate, lambda table: tuple(change(rng, list(table))))
 
         of_certificates(name, description)(mutation)
         return change

@@ -59,7 +59,7 @@ def test_small_logits_lose_nothing() -> None:
 
 def test_a_margin_too_close_for_few_bits_gets_more() -> None:
     """Two tokens 0 leave 2**-33 of what one token 1 is worth."""
-    model = uniform_model(zeros(2, 2), matrix([[0, Fraction(2**-34) - Fraction(1, 2)], [0, 1]]), 3)
+    model = uniform_model(zeros(2, 2), matrix([[0, Fraction(1, 2**34) - Fraction(1, 2)], [0, 1]]), 3)
     data = model_file(model)
     certificate = prove_exact(data)
     assert check(data, certificate).correct_at_least == count_correct(model) == 8

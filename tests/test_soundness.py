@@ -2,11 +2,11 @@
 
 import random
 from fractions import Fraction
-from functools import reduce
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from recording import added, multiplied, transposed
 from small_models import examples, reason, shipped
 
 from certificates.exact import prove_exact
@@ -32,7 +32,7 @@ from fuzzing.certificates import (
 from fuzzing.judge import Judge, Truth
 from fuzzing.kernel import WatchedKernel
 from fuzzing.models import Model, matrix, max_model, model_file, random_model, uniform_model
-from fuzzing.oracle import Matrix, Oracle, count_correct, count_correct_of_four, sign_of_exponentials
+from fuzzing.oracle import Oracle, count_correct, count_correct_of_four, sign_of_exponentials
 
 
 def judge(data: bytes, certificate: bytes) -> Verdict:
@@ -150,18 +150,12 @@ def test_strategy_exact_is_sound(model: Model) -> None:
     assert judge(data, certificate).verdict == "accepted"
 
 
-def product(left: Matrix, right: Matrix) -> Matrix:
-    columns = list(zip(*right, strict=True))
-    return [[sum((a * b for a, b in zip(row, column, strict=True)), Fraction(0)) for column in columns] for row in left]
-
-
 @pytest.mark.parametrize("error", [Fraction(0), Fraction(1, 2**24)])
 def test_good_hints_lose_nothing(error: Fraction) -> None:
     """Hints of full rank that are right, or nearly so: the same count as with exact tables."""
     model = max_model(3, 3)
-    last = model["W_pos"][-1]
-    stream = [[a + b for a, b in zip(row, last, strict=True)] for row in model["W_E"]]
-    keys, embedding = (matrix(zip(*model[name], strict=True)) for name in ("W_K", "W_E"))
+    stream = added(model["W_E"], [model["W_pos"][-1]] * len(model["W_E"]))
+    keys, embedding = transposed(model["W_K"]), transposed(model["W_E"])
     one = matrix([[int(i == j) for j in range(3)] for i in range(3)])
     tables = []
     for path in (
@@ -171,7 +165,7 @@ def test_good_hints_lose_nothing(error: Fraction) -> None:
     ):
         factors = []
         for matrices in path:
-            hint = reduce(product, matrices, one)
+            hint = multiplied(one, *matrices)
             hint[0][0] += error
             factors.append(Factor(len(matrices), (dyadic(one), dyadic(hint)), None))
         tables.append(tuple(factors))
