@@ -86,46 +86,42 @@ Proof. pose proof (shift_down_floor c (- k)). apply Rabs_le_iff. lra. Qed.
 
 (** ** Weights *)
 
-(** The row [u] of integers, times 2^-w, is the row [y] of weights but for [e] in each entry. *)
-Definition rounds (w e : Z) (u : list Z) (y : row) : Prop := near w (Ball u e) y.
+(** floor (entry * 2^b), and how far that is from entry * 2^b at most. *)
+Definition round_row (b x : Z) (u : list Z) : list Z := map (fun k => shift_down k (x + b)) u.
+Definition round_rows (b : Z) (A : dyadic) : list (list Z) := map (round_row b (exponent A)) (rows A).
+Definition off (b : Z) (A : dyadic) : Z := if (0 <=? exponent A + b)%Z then 0%Z else 1%Z.
 
-(** floor (entry * 2^w) *)
-Definition round_row (w : Z) (e : Z) (u : list Z) : list Z := map (fun k => shift_down k (e + w)) u.
-Definition round_rows (w : Z) (A : dyadic) : list (list Z) := map (round_row w (exponent A)) (rows A).
+Definition weight_balls (b : Z) (A : dyadic) : list ball := map (fun u => Ball u (off b A)) (round_rows b A).
 
-(** 0 if every entry is a multiple of 2^-w, else 1. *)
-Definition rounding (w : Z) (A : dyadic) : Z :=
-  if forallb (forallb (fun k => Z.shiftl (shift_down k (exponent A + w)) (- (exponent A + w)) =? k)%Z) (rows A)
-  then 0%Z else 1%Z.
+(** The row [u] of integers, times 2^-w, is the row [y] of weights but for [o] in each entry. *)
+Definition rounds (w o : Z) (u : list Z) (y : row) : Prop := near w (Ball u o) y.
 
-Lemma shift_down_exact k s : Z.shiftl (shift_down k s) (- s) = k -> IZR (shift_down k s) = IZR k * pow2 s.
+Lemma off_nonneg b A : (0 <= off b A)%Z.
+Proof. unfold off. destruct (_ <=? _)%Z; lia. Qed.
+
+Lemma matrix_rounds b A : Forall2 (rounds b (off b A)) (round_rows b A) (matrix A).
 Proof.
-  intros E. apply Rle_antisym; [apply shift_down_le|].
-  pose proof (shift_down_le (shift_down k s) (- s)) as H. unfold shift_down in H at 1. rewrite E in H.
-  pose proof (pow2_opp s) as O. pose proof (pow2_pos s). pose proof (pow2_pos (- s)).
-  apply Rmult_le_reg_r with (pow2 (- s)); [easy|]. rewrite Rmult_assoc, O. lra.
+  unfold matrix, round_rows. set (o := off b A).
+  assert (H : forall k, Rabs (IZR k * pow2 (exponent A) * pow2 b - IZR (shift_down k (exponent A + b))) <= IZR o).
+  { intros k. rewrite Rmult_assoc, <- pow2_add. unfold o, off.
+    destruct (0 <=? exponent A + b)%Z eqn:F.
+    - apply Z.leb_le in F. unfold shift_down. rewrite Z.shiftl_mul_pow2, mult_IZR, pow2_IZR by easy.
+      rewrite Rminus_diag_eq, Rabs_R0 by easy. lra.
+    - rewrite <- (Z.opp_involutive (exponent A + b)). apply floor_error. }
+  pose proof (off_nonneg b A) as E. fold o in E.
+  induction (rows A) as [|r l IH]; simpl; constructor; [|easy].
+  apply near_entries; [unfold round_row; now rewrite !map_length|easy|]. rewrite map_length. intros j J.
+  unfold round_row.
+  rewrite (nth_indep _ 0 (IZR 0 * powerRZ 2 (exponent A))) by now rewrite map_length.
+  rewrite (map_nth (fun k => IZR k * powerRZ 2 (exponent A))).
+  rewrite (nth_indep (map _ r) 0%Z (shift_down 0 (exponent A + b))) by now rewrite map_length.
+  rewrite (map_nth (fun k => shift_down k (exponent A + b))). apply H.
 Qed.
 
-Lemma matrix_rounds w A : Forall2 (rounds w (rounding w A)) (round_rows w A) (matrix A).
+Lemma weight_balls_near b A : Forall2 (near b) (weight_balls b A) (matrix A).
 Proof.
-  unfold matrix, round_rows. set (e := rounding w A).
-  assert (H : forall r k, In r (rows A) -> In k r ->
-            Rabs (IZR k * pow2 (exponent A) * pow2 w - IZR (shift_down k (exponent A + w))) <= IZR e).
-  { intros r k Hr Hk. rewrite Rmult_assoc, <- pow2_add. unfold e, rounding.
-    destruct (forallb _ (rows A)) eqn:F.
-    - rewrite forallb_forall in F. specialize (F r Hr). rewrite forallb_forall in F. specialize (F k Hk).
-      apply Z.eqb_eq in F. apply shift_down_exact in F. rewrite F, Rminus_diag_eq by easy.
-      rewrite Rabs_R0. simpl. lra.
-    - rewrite <- (Z.opp_involutive (exponent A + w)). apply floor_error. }
-  assert (E : (0 <= e)%Z) by (unfold e, rounding; destruct (forallb _ _); lia).
-  revert H. generalize (rows A) as l. induction l as [|r l IH]; intros H; simpl; constructor.
-  - apply near_entries; [unfold round_row; now rewrite !map_length|easy|]. rewrite map_length. intros j J.
-    unfold round_row.
-    rewrite (nth_indep _ 0 (IZR 0 * powerRZ 2 (exponent A))) by now rewrite map_length.
-    rewrite (map_nth (fun k => IZR k * powerRZ 2 (exponent A))).
-    rewrite (nth_indep (map _ r) 0%Z (shift_down 0 (exponent A + w))) by now rewrite map_length.
-    rewrite (map_nth (fun k => shift_down k (exponent A + w))). apply (H r); [now left|now apply nth_In].
-  - apply IH. intros r' k Hr Hk. apply (H r'); [now right|easy].
+  unfold weight_balls. pose proof (matrix_rounds b A) as H.
+  induction H as [|u y U M Hu _ IH]; simpl; constructor; easy.
 Qed.
 
 (** ** A row times a matrix *)

@@ -12,29 +12,39 @@ From CompactProofs Require Import Syntax Tasks.
 Import ListNotations.
 Open Scope R_scope.
 
-(** ** The grammar: [x], [y], [q], [k], [v] are numbers of earlier steps, counted from 0 *)
+(** ** The grammar
 
-Inductive activation := Relu | Square | GeluNew | Silu.
+    [x], [y], [q], [k], [v] are numbers of earlier steps, [W] is the number of a tensor, all counted from 0; the
+    number [n] stands for [mantissa n * 2 ^ power n]. *)
+
+Record scalar := Scalar { mantissa : Z; power : Z }.
 
 Inductive step :=
-| Embed (W : dyadic)                                  (* row j: the row of W of the token at position j *)
-| EmbedAt (j : nat) (W : dyadic)                      (* one row: that of the token at position j *)
-| Constant (W : dyadic)                               (* the rows of W *)
-| Linear (x : nat) (W : dyadic)                       (* every row times W *)
-| Bias (x : nat) (W : dyadic)                         (* every row plus the only row of W *)
-| Times (x : nat) (W : dyadic)                        (* every row times the only row of W, entry by entry *)
+| Embed (W : nat)                           (* row j: the row of W of the token at position j *)
+| EmbedAt (j W : nat)                       (* one row: that of the token at position j *)
+| Constant (W : nat)                        (* the rows of W *)
+| Linear (x W : nat)                        (* every row times W *)
+| Bias (x W : nat)                          (* every row plus the only row of W *)
+| Times (x W : nat)                         (* every row times the only row of W, entry by entry *)
 | Add (x y : nat)
-| Product (x y : nat)                                 (* entry by entry *)
-| Activation (f : activation) (x : nat)               (* entry by entry *)
-| Normalize (x : nat) (eps : dyadic)                  (* LayerNorm without weights *)
-| Rms (x : nat) (eps : dyadic)                        (* RMSNorm without weights *)
-| Attend (q k v : nat) (causal : bool) (s : dyadic) (m : nat)  (* softmax attention, scores times s / sqrt m *)
-| AttendSum (v : nat) (causal : bool)                 (* the sum of the rows that are seen *)
-| Rows (x : nat) (l : list nat)                       (* the rows of x with the numbers in l *)
-| Total (x : nat).                                    (* one row: the sum of all *)
+| Product (x y : nat)                       (* entry by entry *)
+| Relu (x : nat)
+| GeluNew (x : nat)
+| Silu (x : nat)
+| Center (x : nat)                          (* every row minus its mean *)
+| Rms (x : nat) (eps : scalar)              (* every row over the root of its mean square plus eps *)
+| Attend (q k v : nat) (causal : bool) (s : scalar) (m : nat)  (* attention, scores times s / sqrt m *)
+| AttendSum (v : nat) (causal : bool)       (* the sum of the rows that are seen *)
+| Rows (x : nat) (l : list nat)             (* the rows of x with the numbers in l *)
+| Total (x : nat).                          (* one row: the sum of all *)
 
 (** [token_sets]: the tokens allowed at each position. *)
-Record program := Program { token_sets : list (list nat); the_task : task; steps : list step }.
+Record program := Program {
+  the_task : task;
+  token_sets : list (list nat);
+  tensors : list dyadic;
+  steps : list step
+}.
 
 (** ** Rows and matrices of real numbers *)
 
@@ -43,13 +53,14 @@ Definition row := list R.
 (** The rows of a matrix; an entry is an integer times a power of two. *)
 Definition matrix (A : dyadic) : list row := map (map (fun k => IZR k * powerRZ 2 (exponent A))) (rows A).
 
-(** The only row of a matrix of one row, the only entry of a matrix of one entry. *)
+(** The only row of a matrix of one row. *)
 Definition only_row (A : dyadic) : row := nth 0 (matrix A) [].
-Definition only_entry (A : dyadic) : R := nth 0 (only_row A) 0.
+
+Definition real (n : scalar) : R := IZR (mantissa n) * powerRZ 2 (power n).
 
 Definition row_sum (a : row) : R := fold_right Rplus 0 a.
 
-(** Entry by entry, for rows of the same length ([entrywise Rplus] is [plus] for these). *)
+(** Entry by entry, for rows of the same length. *)
 Fixpoint entrywise (f : R -> R -> R) (a b : row) : row :=
   match a, b with
   | x :: a', y :: b' => f x y :: entrywise f a' b'
@@ -58,6 +69,7 @@ Fixpoint entrywise (f : R -> R -> R) (a b : row) : row :=
 
 Definition inner (a b : row) : R := row_sum (entrywise Rmult a b).
 
+(** The sum of two rows of the same length; the empty row is neutral. *)
 Fixpoint plus (a b : row) : row :=
   match a, b with
   | x :: a', y :: b' => x + y :: plus a' b'
@@ -79,21 +91,22 @@ Definition mean (a : row) : R := row_sum a / INR (length a).
 
 Definition centred (a : row) : row := map (fun x => x - mean a) a.
 
-(** [a] divided by the root of its mean square and [eps]. *)
+(** [a] over the root of its mean square plus [eps]. *)
 Definition rms (eps : R) (a : row) : row :=
   map (fun x => x / sqrt (mean (map (fun y => y * y) a) + eps)) a.
 
+Definition relu (x : R) : R := Rmax x 0.
+
 Definition sigmoid (x : R) : R := 1 / (1 + exp (- x)).
 
-Definition tanh (x : R) : R := (exp x - exp (- x)) / (exp x + exp (- x)).
+Definition silu (x : R) : R := x * sigmoid x.
 
-Definition activate (f : activation) (x : R) : R :=
-  match f with
-  | Relu => Rmax x 0
-  | Square => x * x
-  | GeluNew => x / 2 * (1 + tanh (sqrt (2 / PI) * (x + 44715 / 1000000 * (x * x * x))))
-  | Silu => x * sigmoid x
-  end.
+(** x / 2 (1 + tanh (c (x + b x^3))) is x sigmoid (2 c (x + b x^3)). The constants 2 c and b are the numbers of
+    double precision that programs use for 2 sqrt (2 / pi) = 1.59577 and 0.044715. *)
+Definition gelu_scale : R := 7186705221432913 / 2 ^ 52.
+Definition gelu_cubic : R := 6444110634811895 / 2 ^ 57.
+
+Definition gelu_new (x : R) : R := x * sigmoid (gelu_scale * (x + gelu_cubic * (x * x * x))).
 
 (** The rows that row [j] sees: those up to its own, or all. *)
 Definition seen {A} (causal : bool) (j : nat) (l : list A) : list A := if causal then firstn (S j) l else l.
@@ -105,25 +118,31 @@ Definition map_rows {A} (f : nat -> row -> A) (M : list row) : list A :=
 (** ** What a step computes *)
 
 Section Steps.
+Variable A : list dyadic.
 Variable input : list nat.
+
+Definition tensor (W : nat) : dyadic := nth W A (Dyadic [] 0).
+Definition token (j : nat) : nat := nth j input 0%nat.
 
 (** [value x] is the value of step [x]. *)
 Definition apply (value : nat -> list row) (s : step) : list row :=
   match s with
-  | Embed W => map (fun t => nth t (matrix W) []) input
-  | EmbedAt j W => [nth (nth j input 0%nat) (matrix W) []]
-  | Constant W => matrix W
-  | Linear x W => map (fun r => times r (matrix W)) (value x)
-  | Bias x W => map (fun r => plus r (only_row W)) (value x)
-  | Times x W => map (fun r => entrywise Rmult r (only_row W)) (value x)
+  | Embed W => map (fun t => nth t (matrix (tensor W)) []) input
+  | EmbedAt j W => [nth (token j) (matrix (tensor W)) []]
+  | Constant W => matrix (tensor W)
+  | Linear x W => map (fun r => times r (matrix (tensor W))) (value x)
+  | Bias x W => map (fun r => plus r (only_row (tensor W))) (value x)
+  | Times x W => map (fun r => entrywise Rmult r (only_row (tensor W))) (value x)
   | Add x y => map_rows (fun j r => plus r (nth j (value y) [])) (value x)
   | Product x y => map_rows (fun j r => entrywise Rmult r (nth j (value y) [])) (value x)
-  | Activation f x => map (map (activate f)) (value x)
-  | Normalize x eps => map (fun r => rms (only_entry eps) (centred r)) (value x)
-  | Rms x eps => map (rms (only_entry eps)) (value x)
+  | Relu x => map (map relu) (value x)
+  | GeluNew x => map (map gelu_new) (value x)
+  | Silu x => map (map silu) (value x)
+  | Center x => map centred (value x)
+  | Rms x eps => map (rms (real eps)) (value x)
   | Attend q k v causal s m =>
       map_rows (fun j r =>
-        times (softmax (map (fun key => only_entry s / sqrt (INR m) * inner r key) (seen causal j (value k))))
+        times (softmax (map (fun key => real s / sqrt (INR m) * inner r key) (seen causal j (value k))))
               (seen causal j (value v))) (value q)
   | AttendSum v causal => map_rows (fun j _ => fold_right plus [] (seen causal j (value v))) (value v)
   | Rows x l => map (fun i => nth i (value x) []) l
@@ -139,7 +158,7 @@ Fixpoint run (values : list (list row)) (ss : list step) : list (list row) :=
 
 End Steps.
 
-Definition logits (P : program) (input : list nat) : list row := last (run input [] (steps P)) [].
+Definition logits (P : program) (input : list nat) : list row := last (run (tensors P) input [] (steps P)) [].
 
 (** ** Inputs, and when they are correct *)
 
