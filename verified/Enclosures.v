@@ -74,19 +74,15 @@ Qed.
 Lemma column_totals_le U : forall j, (nth j (column_totals U) 0 <= largest (column_totals U))%Z.
 Proof. intros j. pose proof (nth_le_largest (column_totals U) j). lia. Qed.
 
-Lemma linear_near p w A b y : near p b y ->
-  near p (linear_ball w (round_rows w A) (off w A) (largest (column_totals (round_rows w A))) b)
-       (times y (matrix A)).
+Lemma linear_near p w U o M b y : near p b y -> Forall2 (rounds w o) U M -> (0 <= o)%Z ->
+  near p (linear_ball w U o (largest (column_totals U)) b) (times y M).
 Proof.
-  intros H. pose proof (near_radius _ _ _ H) as R. apply near_forall2 in H.
-  pose proof (off_nonneg w A) as O. set (o := off w A) in *.
-  destruct (times_near p w (radius b) o _ _ H R _ _ (matrix_rounds w A) O) as [L E].
-  set (U := round_rows w A) in *. pose proof (absolute_total_nonneg (centres b)) as N.
+  intros H HU O. pose proof (near_radius _ _ _ H) as R. apply near_forall2 in H.
+  destruct (times_near p w (radius b) o _ _ H R _ _ HU O) as [L E].
+  pose proof (absolute_total_nonneg (centres b)) as N.
   pose proof (column_totals_le U 0) as N1. pose proof (column_totals_nonneg U 0) as N2.
-  apply rescaled_near; [easy| |].
-  - nia.
-  - intros j. eapply Rle_trans; [apply E|]. apply IZR_le.
-    pose proof (column_totals_le U j). nia.
+  apply rescaled_near; [easy|nia|].
+  intros j. eapply Rle_trans; [apply E|]. apply IZR_le. pose proof (column_totals_le U j). nia.
 Qed.
 
 Lemma nth_entrywise a : forall b j, nth j (entrywise Rmult a b) 0 = nth j a 0 * nth j b 0.
