@@ -273,6 +273,9 @@ End Tree.
 
 Record interval := Interval { first_code : Z; last_code : Z; claimed : Z }.
 
+(** The most sequences that are tried for one claim, or to count the inputs. *)
+Definition max_sequences : Z := 2 ^ 28.
+
 Section Check.
 Variable P : program.
 Variable first_stage : stage.
@@ -287,6 +290,8 @@ Fixpoint check_intervals (l : list interval) (done : Z) : list Z * result Z :=
   | i :: rest =>
       if negb ((done <? first_code i) && (first_code i <=? last_code i) && (last_code i <? total_codes))%bool
       then ([], Reject "expected ascending intervals of inputs")
+      else if max_sequences <=? last_code i - first_code i
+      then ([], Decline "more sequences than max_sequences")
       else
         let found := explore P first_stage more_stages levels [] (stage_base first_stage)
                        (first_code i) (last_code i) in

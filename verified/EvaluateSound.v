@@ -504,7 +504,7 @@ Proof.
   - injection H as <- <-. exists []. split; [constructor|]. split; [simpl; lia|]. now intros x [].
   - destruct (_ && _ && _)%bool eqn:R; [|discriminate]. cbn [negb] in H.
     rewrite !andb_true_iff, !Z.ltb_lt, Z.leb_le in R. destruct R as [[R1 R2] R3].
-    set (k := explore _ _ _ _ _ _ _ _) in H.
+    destruct (max_sequences <=? _); [discriminate|]. set (k := explore _ _ _ _ _ _ _ _) in H.
     destruct (k <? claimed i) eqn:C; [discriminate|]. apply Z.ltb_ge in C.
     destruct (check_intervals _ _ _ _ _ _ _) as [found' r] eqn:E. injection H as _ H.
     apply bind_ok in H as (sum & -> & H). injection H as <-.
