@@ -18,7 +18,7 @@ Positions = tuple[int, ...]
 # Distinct cases are found with a table up to this size, and by sorting above.
 MAX_TABLE = 2**22
 # Numbers in the enclosures of some inputs at a time.
-MAX_NUMBERS = 2**23
+MAX_NUMBERS = 2**24
 
 
 class Plan:
