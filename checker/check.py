@@ -1,6 +1,5 @@
 """The check: a model file and a certificate file in, a verdict out."""
 
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -11,20 +10,40 @@ from checker.meter import Meter
 from checker.model import ExactModel, model_hash, parse_model
 from checker.tables import Tables
 from checker.terms import Terms
+from checker.text import any_number_of_digits
+
+# The rules that have a machine-checked proof of soundness (`docs/verified_rules.md`).
+VERIFIED_RULES = {
+    *("embedding", "exact", "low_rank", "round", "scores", "exponential"),
+    *("gaps", "weights", "last", "levels", "enumerate"),
+}
+
+
+def percentage(part: int, whole: int) -> str:
+    """`part` of `whole` > 0 in per cent, rounded down, so that only all is 100.0000%."""
+    ten_thousandths = part * 10**6 // whole
+    return f"{ten_thousandths // 10**4}.{ten_thousandths % 10**4:04}%"
 
 
 @dataclass
 class Verdict:
     """What was found. `verdict` is "accepted", "rejected" or "declined"; only the first claims anything.
 
-    accepted: at least `correct_at_least` of the `total` inputs of the model whose bytes have the hash
-    `model_sha256` are correct. `operations` is the length of the proof (`checker.meter`).
+    accepted: at least `correct_at_least` of the `total` inputs, which are `share` of them, of the
+    model whose bytes have the hash `model_sha256` are correct. The inputs are those of `task`: all
+    sequences of so many `positions`, of tokens below `tokens`. `operations` is the length of the
+    proof (`checker.meter`), and `unverified_rules` names those of its rules whose soundness is
+    not proved by machine. rejected: some claim is not established, which does not make it false.
     """
 
     verdict: str
     reason: str = ""
     correct_at_least: int = 0
     total: int = 0
+    share: str = ""
+    task: str = ""
+    tokens: int = 0
+    positions: int = 0
     operations: int = 0
     machine_operations: int = 0
     operations_by_rule: dict[str, int] = field(default_factory=dict)
@@ -34,15 +53,26 @@ class Verdict:
     model_sha256: str = ""
     seconds: float = 0.0
 
+    @any_number_of_digits()
     def __str__(self) -> str:
         """The verdict in one line."""
-        counts = f"at least {self.correct_at_least} of {self.total} inputs are classified correctly"
-        claim = f"{counts}, proved in {self.operations} operations, model {self.model_sha256}"
-        return f"{self.verdict}: {claim if self.verdict == 'accepted' else self.reason}"
+        if self.verdict != "accepted":
+            return f"{self.verdict}: {self.reason}"
+        return ", ".join(
+            [
+                f"accepted: at least {self.correct_at_least} of {self.total} inputs "
+                f"({self.share}) are classified correctly",
+                f"task {self.task} of {self.positions} tokens below {self.tokens}",
+                f"proved in {self.operations} operations",
+                *([f"unverified rules: {' '.join(self.unverified_rules)}"] * bool(self.unverified_rules)),
+                f"model {self.model_sha256}",
+            ]
+        )
 
 
 def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter: Meter) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails."""
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails:
+    what it says is not established by the rules, whether it is true or not."""
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
     if not certificate.groups and not certificate.correct:
@@ -67,21 +97,32 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
     return correct
 
 
+@any_number_of_digits()
 def check(model_data: bytes, certificate_data: bytes) -> Verdict:
-    """Check a certificate against a model, both given as the bytes of their files. Never raises."""
-    start, meter, sizes = time.perf_counter(), Meter(), (len(model_data), len(certificate_data))
-    found = Verdict("declined", model_bytes=sizes[0], certificate_bytes=sizes[1], model_sha256=model_hash(model_data))
-    sys.set_int_max_str_digits(0)  # numbers are bounded by the parser; the environment must not matter
+    """Check a certificate against a model, both given as the bytes of their files.
+
+    Bytes of any kind lead to a verdict: a file that cannot be judged is declined, and so is one for
+    which Python's memory or stack does not suffice. FLINT ends the process where its memory does
+    not; what comes from outside, such as `KeyboardInterrupt`, passes.
+    """
+    start, meter, found = time.perf_counter(), Meter(), Verdict("declined")
     try:
+        found.model_bytes, found.certificate_bytes = len(model_data), len(certificate_data)
+        found.model_sha256 = model_hash(model_data)
         model = parse_model(model_data)
-        found.total = model.total
+        found.total, found.task = model.total, model.task
+        found.tokens, found.positions = model.vocabulary, model.positions
         certificate = parse_certificate(certificate_data, model)
-        found.correct_at_least = check_claims(model, found.model_sha256, certificate, meter)
+        correct = check_claims(model, found.model_sha256, certificate, meter)
+        found.correct_at_least, found.share = correct, percentage(correct, model.total)
         found.verdict = "accepted"
     except (Declined, Rejected) as error:
-        found.verdict, found.reason = "rejected" if isinstance(error, Rejected) else "declined", str(error)
+        found.verdict = "rejected" if isinstance(error, Rejected) else "declined"
+        found.reason = str(error)
     except (MemoryError, RecursionError) as error:
         found.reason = f"resources: {type(error).__name__}"
     found.operations, found.machine_operations = meter.operations, meter.machine_operations
-    found.operations_by_rule, found.seconds = meter.by_rule, time.perf_counter() - start
+    found.operations_by_rule = meter.by_rule
+    found.unverified_rules = sorted(meter.by_rule.keys() - VERIFIED_RULES)
+    found.seconds = time.perf_counter() - start
     return found

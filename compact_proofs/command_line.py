@@ -129,7 +129,7 @@ def check(
 ) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
-    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged, the
+    Exit code 0: accepted. 1: rejected, a claim is not established. 2: declined, a file cannot be judged, the
     verdicts of both kernels differ, or the check was ended for the time or the memory that it took.
     """
     said, complained = StringIO(), StringIO()
