@@ -70,7 +70,7 @@ class Attend(Step):
         mixed = bits + precision.exponential_bits + count.bit_length() + 2
         exponentials = 2 * (10 + 6 * max(0, precision.bits - 10))
         exponentials *= price(2 * precision.exponential_bits)
-        mean = (count * (exponentials + 5 * columns) + 8 * columns) * price(mixed)
+        mean = count * exponentials + (5 * count + 8) * columns * price(mixed)
         pairs = [([query, key], 2 * width, scores) for key in rest[:count]]
         return [*pairs, (view.places, 2 * count * (columns + 1) - 1, mean)]
 

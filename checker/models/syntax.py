@@ -113,4 +113,4 @@ class Step:
 
 def price(bits: int) -> int:
     """The price of an operation on integers of so many bits in an array."""
-    return 1 if bits < 62 else PYTHON // 4 * (1 + bits // 1024)
+    return 1 if bits < 62 else PYTHON // 16 * (1 + bits // 512)
