@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certificates.brute_force import prove_brute_force
+from certificates.evaluate import prove_evaluate
 from certificates.exact import measured_exact, prove_exact
 from certificates.short import (
     DEFAULT_PRICE,
@@ -20,6 +21,7 @@ from certificates.short import (
     prove_short,
 )
 from certificates.trivial import prove_trivial
+from checker.check import PROGRAM
 from checker.errors import Declined
 
 
@@ -64,6 +66,8 @@ def prove_auto(model_data: bytes, budget: int | None) -> bytes:
 
     Raises `OverBudget` if no strategy found a proof so short.
     """
+    if model_data.startswith(PROGRAM):
+        return prove_evaluate(model_data)
     if budget is None:
         return prove_exact(model_data)
     exact, _, operations = measured_exact(model_data)
@@ -108,6 +112,7 @@ STRATEGIES: dict[str, Strategy] = {
             prove_exact,
         ),
         _whole("brute-force", "try every input against every output", prove_brute_force),
+        _whole("evaluate", "try every input of a program, step by step in ball arithmetic", prove_evaluate),
         Strategy("auto", "the best bound of any strategy within a budget", prove_auto, budgeted=True),
     )
 }

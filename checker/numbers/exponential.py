@@ -39,16 +39,17 @@ class Exponential:
         for i in range(first, min(len(self.factors), int(chosen.max(initial=0)).bit_length())):
             factor = np.array([1 << self.bits, self.factors[i][end]], dtype=self.type)
             # The product with a negative number, rounded down, is the negative of one rounded up.
-            result = result * factor[chosen >> i & 1] >> self.bits
+            result = result * factor[(chosen >> i & 1).astype(np.int64)] >> self.bits
         return result
 
     def bounds(self, arguments: Array, end: int) -> Array:
         """Integers e with e / 2**bits <= exp(-k / 2**argument_bits) for `end` 0, >= for `end` 1, for
         each k >= 0 in `arguments`."""
         beyond = arguments >> len(self.factors) > 0
-        chosen = np.where(beyond, 0, arguments).astype(np.int64)
+        chosen = narrow(np.where(beyond, 0, arguments))
         table = self._tables[end]
-        result = self._multiply(table[chosen & len(table) - 1], chosen, TABLE_BITS, end)
+        start = table[(chosen & len(table) - 1).astype(np.int64)]
+        result = self._multiply(start, chosen, TABLE_BITS, end)
         return np.where(beyond, end, abs(result))
 
     def logistic(self, arguments: Array, end: int) -> Array:
