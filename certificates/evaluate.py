@@ -42,8 +42,9 @@ def sizes(bits: int) -> Sizes:
 
 def count(program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[int, int]]) -> int:
     """How many inputs among the sequences of the intervals the kernel certifies."""
-    plan, meter = Plan(program), Meter()
+    meter = Meter()
     meter.limit = 2**62
+    plan = Plan(program, meter)
     precisions = [Precision(program.tensors, each) for each in passes]
     return sum(
         certified_inputs(plan, precisions, listed, meter)

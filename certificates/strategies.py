@@ -112,9 +112,14 @@ STRATEGIES: dict[str, Strategy] = {
             prove_exact,
         ),
         _whole("brute-force", "try every input against every output", prove_brute_force),
-        _whole("evaluate", "try every input of a program, step by step in ball arithmetic", prove_evaluate),
         Strategy("auto", "the best bound of any strategy within a budget", prove_auto, budgeted=True),
     )
+}
+
+# For models of version 2.
+PROGRAM_STRATEGIES: dict[str, Strategy] = {
+    "evaluate": _whole("evaluate", "enclose the logits of every input, step by step", prove_evaluate),
+    "auto": STRATEGIES["auto"],
 }
 
 
@@ -125,14 +130,15 @@ def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
     `checker.errors.Declined` where the model file is malformed or the proof would be over a limit of
     the checker, or its numbers are too large to search in floating point.
     """
-    if strategy not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
+    strategies = PROGRAM_STRATEGIES if model_data.startswith(PROGRAM) else STRATEGIES
+    if strategy not in strategies:
+        known = ", ".join(strategies)
         raise UnknownStrategy(f"strategy {strategy!r} is unknown; there are: {known}")
-    if budget is not None and not STRATEGIES[strategy].budgeted:
-        known = ", ".join(name for name, found in STRATEGIES.items() if found.budgeted)
+    if budget is not None and not strategies[strategy].budgeted:
+        known = ", ".join(name for name, found in strategies.items() if found.budgeted)
         raise UnknownStrategy(f"strategy {strategy!r} takes no budget; these do: {known}")
     try:
         with np.errstate(over="raise", invalid="raise"):
-            return STRATEGIES[strategy].prove(model_data, budget)
+            return strategies[strategy].prove(model_data, budget)
     except (OverflowError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise Declined(f"strategy {strategy}: the model's numbers are too large to search in floating point") from error

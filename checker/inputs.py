@@ -20,9 +20,9 @@ from checker.tasks.task import Task
 from checker.text import Reader
 
 MAX_TOKEN = 4095
-# The most sequences that are listed, and how many at a time.
+# The most sequences that are listed, and how many tokens at a time.
 MAX_SEQUENCES = 2**28
-SLAB = 2**18
+MAX_LISTED = 2**20
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Inputs:
 
     # How many sequences there are, with labels or without.
     sequences = property(lambda self: prod(len(tokens) for tokens in self.sets))
-    arrays = cached_property(lambda self: [np.array(tokens) for tokens in self.sets])
+    arrays = cached_property(lambda self: [np.array(tokens, dtype=np.int64) for tokens in self.sets])
 
     def __str__(self) -> str:
         """The set of inputs in words."""
-        parts = []
+        parts: list[tuple[str, str]] = []
         for j, tokens in enumerate(self.sets):
             span = tokens[-1] - tokens[0] + 1 == len(tokens)
             words = f"{tokens[0]}-{tokens[-1]}" if span else ",".join(map(str, tokens[:8]))
@@ -63,8 +63,9 @@ class Inputs:
         """The inputs among the sequences from number `first` to number `last`, some at a time."""
         if last - first >= MAX_SEQUENCES:
             raise Declined(f"inputs: {last - first + 1} sequences, limit max_sequences = {MAX_SEQUENCES}")
-        for start in range(first, last + 1, SLAB):
-            end = min(start + SLAB, last + 1)
+        step = MAX_LISTED // len(self.sets)
+        for start in range(first, last + 1, step):
+            end = min(start + step, last + 1)
             meter.add("inputs", end - start, (end - start) * 16 * len(self.sets))
             numbers = self._numbers(start, end)
             read = [self.arrays[j][numbers[:, j]] for j in self.task.read]

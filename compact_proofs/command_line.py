@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 import checker.__main__
+from certificates.strategies import PROGRAM_STRATEGIES
 from compact_proofs import commands, demonstration
 from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_capped
 from compact_proofs.shipped import shipped_models
@@ -212,7 +213,8 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:
     """List the proof strategies: what each does, its class, and its operations as a formula."""
-    found = {strategy.name: strategy.description for strategy in commands.strategies()}
+    every = [*commands.strategies(), PROGRAM_STRATEGIES["evaluate"]]
+    found = {strategy.name: strategy.description for strategy in every}
     if as_json:
         click.echo(json.dumps({"strategies": found}))
         return

@@ -28,17 +28,28 @@ from fuzzing.certificates import certificate_file, one_check, singletons
 from fuzzing.models import max_model, model_file
 
 KERNEL = Path(checker.__file__).parent
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(KERNEL.rglob("*.py"))}
+SOURCES = {str(path.relative_to(KERNEL)): path.read_text(encoding="utf-8") for path in sorted(KERNEL.rglob("*.py"))}
 TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 every_source = pytest.mark.parametrize("name", TREES)
 
+# The most lines of code of the kernel for max-of-K, and of what every model of version 2 needs; of
+# each file of its grammar, of a task's file, and of a rule.
 MAX_LINES_OF_CODE = 800
+BUDGETS = {"core": 500, "models": 150, "tasks": 40, "rules": 100}
+CORE = (
+    *("__main__.py", "check.py", "errors.py", "inputs.py", "meter.py", "text.py"),
+    *("numbers/exact.py", "numbers/exponential.py", "numbers/balls.py"),
+)
+PROGRAMS = ("inputs.py", "numbers", "models", "tasks", "rules")
 # Functions of `math` that take integers to integers. Everything else there makes floats.
 INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
 # What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
 INTEGER_NUMPY = {
     *("array", "diff", "full", "int64", "maximum", "minimum", "ndarray", "ones", "where"),
+    *("all", "arange", "cumsum", "divmod", "einsum", "empty", "sort", "stack", "unique", "zeros"),
 }
+# Floats that hold integers exactly, and guesses that integers correct.
+FLOATS = {"numbers/exact.py": {"float64", "sqrt"}}
 # They make floats, or guess a type, unless told.
 NEEDS_DTYPE = {"array", "empty", "full", "ones", "zeros"}
 
@@ -73,7 +84,11 @@ def test_lines_of_code_are_counted_as_stated() -> None:
 def test_the_kernel_is_small() -> None:
     counts = {name: lines_of_code(source) for name, source in SOURCES.items()}
     print(sum(counts.values()), counts)
-    assert sum(counts.values()) <= MAX_LINES_OF_CODE
+    of_max = [counts[name] for name in counts if name.split("/")[0] not in PROGRAMS]
+    assert sum(of_max) <= MAX_LINES_OF_CODE
+    assert sum(counts[name] for name in CORE) <= BUDGETS["core"]
+    for name, count in counts.items():
+        assert count <= BUDGETS.get(name.split("/")[0], MAX_LINES_OF_CODE), name
 
 
 @pytest.mark.outside_mutation
@@ -123,7 +138,8 @@ def test_no_float_takes_part(name: str) -> None:
         if isinstance(node, ast.Import):
             assert "math" not in {alias.name for alias in node.names}, place
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            assert node.value.id != "np" or node.attr in INTEGER_NUMPY, f"{place}: np.{node.attr}"
+            known = INTEGER_NUMPY | FLOATS.get(name, set())
+            assert node.value.id != "np" or node.attr in known, f"{place}: np.{node.attr}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
             if isinstance(owner, ast.Name) and owner.id == "np" and node.func.attr in NEEDS_DTYPE:

@@ -38,8 +38,9 @@ class _LookUp(Step):
     def enclose(self, view: View) -> Ball:
         table = view.precision.values(self.weights)
         chosen = [view.tokens(position) for position in self.looks_up(view.number)]
-        index = chosen[0] if chosen else np.array([view.number])
-        return Ball(table.integers[index], np.full(len(index), table.offset))
+        index = chosen[0] if chosen else np.array([view.number], dtype=np.int64)
+        radii = np.full(len(index), table.offset, dtype=np.int64)
+        return Ball(table.integers[index], radii)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from checker.errors import Declined
 from checker.inputs import Inputs, parse_inputs
 from checker.model import Dyadic, parse_tensor
 from checker.models.registry import CONSTRUCTORS
@@ -44,12 +43,9 @@ class Program:
 
 def _parse_tensor(reader: Reader, number: int) -> Dyadic:
     """A tensor, whose name is its number and whose shape stands in its first line."""
-    try:
-        rows, columns = (int(token) for token in reader.tokens[reader.place + 2 :][:2])
-    except ValueError:
-        rows = columns = 0
-    if not 1 <= rows <= MAX_SIZE or not 1 <= columns <= MAX_SIZE:
-        reader.take("tensor", str(number), (1, MAX_SIZE, "max_size"), (1, MAX_SIZE, "max_size"))
+    place, size = reader.place, (1, MAX_SIZE, "max_size")
+    rows, columns = reader.take("tensor", str(number), size, size)
+    reader.place = place
     return parse_tensor(reader, str(number), rows, columns)
 
 

@@ -66,7 +66,11 @@ class View(Protocol):
 
     number: int  # of the row
     places: list[Place]
-    precision: Precision
+    positions: tuple[int, ...]  # whose tokens tell the cases apart
+
+    @property
+    def precision(self) -> Precision:
+        """The bits that the enclosures have."""
 
     def ball(self, place: Place) -> Ball:
         """The row at `place`, in each of the cases."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from checker.arithmetic import Array
-from checker.errors import Rejected
+from checker.errors import Declined, Rejected
 from checker.inputs import Listed
-from checker.meter import Meter
-from checker.models.evaluation import Plan, logits
+from checker.meter import PYTHON, Meter
+from checker.models.evaluation import MAX_ROOM, Plan, logits, stored_bits
 from checker.models.program import Program
 from checker.numbers.balls import Ball, Precision
 from checker.numbers.exact import wide
@@ -56,7 +56,7 @@ def certain(balls: list[Ball], labels: Array) -> Array:
     """For each input, whether every answer's label, in `labels` [inputs, answers], certainly has the
     greatest logit, given the enclosures of the rows of logits."""
     rows = np.arange(len(labels))
-    result = np.full(len(labels), labels.shape[1] == len(balls))
+    result = np.full(len(labels), labels.shape[1] == len(balls), dtype=bool)
     for ball, label in zip(balls, labels.T, strict=False):
         known = label < ball.columns
         place = rows, np.where(known, label, 0)
@@ -72,9 +72,9 @@ def certified_inputs(
     plan: Plan, passes: Sequence[Precision], listed: Listed, meter: Meter
 ) -> int:
     """How many of the listed inputs are certainly correct in one of the passes."""
-    found = 0
-    for start in range(0, len(listed.labels), plan.inputs):
-        numbers, labels = (x[start : start + plan.inputs] for x in (listed.numbers, listed.labels))
+    found, size = 0, min(plan.inputs(precision) for precision in passes)
+    for start in range(0, len(listed.labels), size):
+        numbers, labels = (x[start : start + size] for x in (listed.numbers, listed.labels))
         for precision in passes:
             if not len(labels):
                 break
@@ -84,9 +84,23 @@ def certified_inputs(
     return found
 
 
+def require_weights(program: Program, passes: Sequence[Sizes], meter: Meter) -> None:
+    """Meters the rounding of the weights for all passes; raises `Declined` for too many bits."""
+    room = 0
+    for tensor in program.tensors:
+        entries = tensor.rows * tensor.columns
+        for bits, weight_bits, _ in passes:
+            meter.add("evaluate", 0, 2 * entries * PYTHON)
+            most = tensor.bits + max(0, tensor.exponent + max(bits, weight_bits))
+            room += 2 * entries * stored_bits(most)
+    if room > MAX_ROOM:
+        raise Declined(f"evaluate: weights of {room} bits, limit max_room = {MAX_ROOM}")
+
+
 def check_evaluate(program: Program, certificate: Evaluate, meter: Meter) -> int:
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails."""
-    plan, done, total = Plan(program), -1, 0
+    require_weights(program, certificate.passes, meter)
+    plan, done, total = Plan(program, meter), -1, 0
     passes = [Precision(program.tensors, sizes) for sizes in certificate.passes]
     for first, last, correct in certificate.intervals:
         place = f"inputs {first} to {last}"

@@ -26,13 +26,14 @@ class Automaton(Task):
 
     def labels(self, x: Array) -> Labels:
         backwards, every, states, tokens, *rest = self.parameters
-        table = np.array(rest[: states * tokens]).reshape(states, tokens)
-        outputs, state, answers = np.array(rest[states * tokens :]), np.zeros(len(x), int), []
+        table = np.array(rest[: states * tokens], dtype=np.int64).reshape(states, tokens)
+        outputs = np.array(rest[states * tokens :], dtype=np.int64)
+        state, answers = np.zeros(len(x), dtype=np.int64), []
         for column in (x[:, ::-1] if backwards else x).T:
             state = table[state, np.minimum(column, tokens - 1)]
             answers.append(outputs[state])
         labels = np.stack(answers if every else answers[-1:], axis=1)
-        return labels - 1, (labels > 0).all(axis=1) & (x < tokens).all(axis=1)
+        return labels - 1, np.all(labels > 0, axis=1) & np.all(x < tokens, axis=1)
 
     def words(self) -> str:
         end, answers = ("right" if self.parameters[0] else "left"), self.parameters[1]

@@ -22,11 +22,12 @@ class GroupProduct(Task):
 
     def labels(self, x: Array) -> Labels:
         order, *entries = self.parameters
-        table, elements = np.array(entries).reshape(order, order), np.minimum(x, order - 1)
+        table = np.array(entries, dtype=np.int64).reshape(order, order)
+        elements = np.minimum(x, order - 1)
         product = elements[:, 0]
         for j in range(1, x.shape[1]):
             product = table[product, elements[:, j]]
-        return product[:, None], (x < order).all(axis=1)
+        return product[:, None], np.all(x < order, axis=1)
 
     def words(self) -> str:
         return f"the product, by a table of {self.parameters[0]} elements, of the tokens"
