@@ -1,6 +1,6 @@
 """Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`.
 
-Exit codes: 0 accepted, 1 rejected (a claim fails), 2 declined (malformed, unsupported or over a limit).
+Exit codes: 0 accepted, 1 rejected (a claim is not established), 2 declined (malformed, unsupported or over a limit).
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 
 from checker.check import Verdict, check
-from checker.text import MAX_FILE_BYTES
+from checker.text import MAX_FILE_BYTES, any_number_of_digits
 
 EXIT_CODES = {"accepted": 0, "rejected": 1, "declined": 2}
 
@@ -20,6 +20,7 @@ def read(path: str) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
+@any_number_of_digits()
 def main(arguments: list[str] | None = None) -> int:
     """Check the files named in `arguments` and print the verdict; returns the exit code."""
     parser = argparse.ArgumentParser("python -m checker", description=__doc__)

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 import checker.__main__
+from certificates.strategies import PROGRAM_STRATEGIES
 from compact_proofs import commands, demonstration
 from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_capped
 from compact_proofs.shipped import shipped_models
@@ -71,10 +72,34 @@ def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @_command("Write the exact model of trained weights.", "export models/tiny.safetensors -o tiny.model")
 @click.argument("weights")
-@click.option("--task", default="max", show_default=True, help=f"One of: {', '.join(TASKS)}.")
+@click.option("--task", help="NAME[:PARAMETERS][@POSITIONS], such as sum_modulo:59.  [default: max]")
+@click.option("--tokens", metavar="SETS", help="The tokens of each position, such as '0-58 x2, 59'.")
+@click.option("--read", metavar="WHERE", help="Where answers are read: last, sum, all, or 2,3.")
+@click.option("--config", metavar="FILE", help="The model's configuration: JSON, in TransformerLens's keys.")
+@click.option("--map", "names", metavar="FILE", help="JSON: the name in its format for each name in WEIGHTS.")
 @_output("MODEL")
-def export(weights: str, task: str, output: str) -> None:
-    """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded."""
+def export(
+    weights: str,
+    task: str | None,
+    tokens: str | None,
+    read: str | None,
+    config: str | None,
+    names: str | None,
+    output: str,
+) -> None:
+    """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded.
+
+    With --tokens, or `tokens` in the configuration, of any small transformer for any task
+    (docs/weights.md); without, of an attention-only transformer of one layer and one head for `max`.
+    """
+    settings = commands.program_settings(config, task=task, tokens=tokens, read=read)
+    if "tokens" in settings:
+        program = commands.export_program(weights, output, settings, names)
+        sha256 = checker.model.model_hash(Path(output).read_bytes())
+        inputs = program.inputs
+        click.echo(f"{output}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
+        return
+    task = task or TASKS[0]
     model = commands.export(weights, output, task)
     sha256 = checker.model.model_hash(Path(output).read_bytes())
     click.echo(
@@ -129,7 +154,7 @@ def check(
 ) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
-    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged, the
+    Exit code 0: accepted. 1: rejected, a claim is not established. 2: declined, a file cannot be judged, the
     verdicts of both kernels differ, or the check was ended for the time or the memory that it took.
     """
     said, complained = StringIO(), StringIO()
@@ -188,7 +213,8 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:
     """List the proof strategies: what each does, its class, and its operations as a formula."""
-    found = {strategy.name: strategy.description for strategy in commands.strategies()}
+    every = [*commands.strategies(), PROGRAM_STRATEGIES["evaluate"]]
+    found = {strategy.name: strategy.description for strategy in every}
     if as_json:
         click.echo(json.dumps({"strategies": found}))
         return

@@ -1,0 +1,89 @@
+"""Programs and the rule `evaluate`, against an oracle that shares no code with the kernel."""
+
+import random
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checker.meter import Meter
+from checker.models.evaluation import Cases, Plan, Rows, Sight, logits
+from checker.models.program import parse_program
+from checker.numbers.balls import Ball, Precision
+from checker.rules.evaluate import certain, certified_inputs
+from fuzzing.program_oracle import read_program, truth, values_of
+from fuzzing.programs import random_passes, random_program
+
+seeds = st.integers(0, 2**32)
+
+
+def enclosures(plan: Plan, precision: Precision, numbers: np.ndarray) -> Rows:
+    """Every enclosed row, not only the logits'."""
+    rows = Rows(plan, precision, Cases(numbers))
+    for place, reads in plan.reads.items():
+        view = Sight(rows, place[1], reads, plan.positions[place])
+        rows.balls[place] = plan.program.steps[place[0]].enclose(view)
+    return rows
+
+
+def encloses(ball: Ball, case: int, bits: int, row: list[arb]) -> bool:
+    """Whether the exact row, known up to Arb's radius, may lie in the ball."""
+    centres, radius = ball.centres[case], int(ball.radii[case])
+    return all(
+        not abs(y * arb(2) ** bits - int(c)) > radius for y, c in zip(row, centres, strict=True)
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(seeds)
+def test_every_ball_encloses_the_true_row(seed: int) -> None:
+    rng = random.Random(seed)
+    data = random_program(rng)
+    program, plan, oracle = parse_program(data), None, read_program(data)
+    plan = Plan(program, Meter())
+    precision = Precision(program.tensors, random_passes(rng)[0])
+    [listed] = [
+        program.inputs._numbers(0, program.inputs.sequences),
+    ]
+    rows = enclosures(plan, precision, listed)
+    for number in rng.sample(range(len(listed)), min(3, len(listed))):
+        tokens = [s[int(k)] for s, k in zip(program.inputs.sets, listed[number], strict=True)]
+        with ctx.workprec(512):
+            values = values_of(oracle, tokens, 512)
+            for place in plan.reads:
+                case = rows.cases.find(plan.positions[place])[1][number]
+                assert encloses(rows.balls[place], case, precision.bits, values[place[0]][place[1]]), place
+
+
+@settings(max_examples=100, deadline=None)
+@given(seeds)
+def test_certified_inputs_are_correct_and_inputs_are_those_of_the_task(seed: int) -> None:
+    rng = random.Random(seed)
+    data = random_program(rng)
+    program, true = parse_program(data), truth(data)
+    plan, meter = Plan(program, Meter()), Meter()
+    passes = [Precision(program.tensors, sizes) for sizes in random_passes(rng)]
+    assert program.inputs.count(meter) == sum(found is not None for found in true)
+    for code, found in enumerate(true):
+        certified = sum(
+            certified_inputs(plan, passes, listed, meter)
+            for listed in program.inputs.listed(code, code, meter)
+        )
+        assert certified <= (found is True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_enough_bits_certify_all_correct_inputs(seed: int) -> None:
+    rng = random.Random(seed)
+    data = random_program(rng)
+    program, true = parse_program(data), truth(data)
+    plan, meter = Plan(program, Meter()), Meter()
+    passes = [Precision(program.tensors, (200, 200, 200))]
+    certified = sum(
+        certified_inputs(plan, passes, listed, meter)
+        for listed in program.inputs.listed(0, len(true) - 1, meter)
+    )
+    assert certified == sum(found is True for found in true)
