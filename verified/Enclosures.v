@@ -14,10 +14,11 @@ Definition add_ball (a b : ball) : ball := Ball (add_centres (centres a) (centre
 
 Definition total_ball (l : list ball) : ball := fold_right add_ball (Ball [] 0) l.
 
-(** The matrix [U] is off by [o], and its largest column total is [most]. *)
-Definition linear_ball (w : Z) (U : list (list Z)) (o most : Z) (b : ball) : ball :=
+(** [mixed] is the product of the centres and a matrix that is off by [o], and whose largest total of a column
+    is [most]. *)
+Definition linear_ball (w : Z) (mixed : list Z) (o most : Z) (b : ball) : ball :=
   let d := Z.of_nat (length (centres b)) in
-  Ball (map (fun k => shift_down k (- w)) (mix_centres (centres b) U))
+  Ball (map (fun k => shift_down k (- w)) mixed)
        (shift_up (radius b * (most + d * o) + absolute_total (centres b) * o) (- w) + 1).
 
 (** The product of [a], at scale 2^p, and [b], at scale 2^w. *)
@@ -75,7 +76,7 @@ Lemma column_totals_le U : forall j, (nth j (column_totals U) 0 <= largest (colu
 Proof. intros j. pose proof (nth_le_largest (column_totals U) j). lia. Qed.
 
 Lemma linear_near p w U o M b y : near p b y -> Forall2 (rounds w o) U M -> (0 <= o)%Z ->
-  near p (linear_ball w U o (largest (column_totals U)) b) (times y M).
+  near p (linear_ball w (mix_centres (centres b) U) o (largest (column_totals U)) b) (times y M).
 Proof.
   intros H HU O. pose proof (near_radius _ _ _ H) as R. apply near_forall2 in H.
   destruct (times_near p w (radius b) o _ _ H R _ _ HU O) as [L E].

@@ -6,7 +6,8 @@
 
 From Coq Require Import Reals ZArith List Lia Lra Bool String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Outcome Tasks ProgramSemantics
-  Balls Enclosures.
+  Balls Enclosures
+  Packing.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -17,15 +18,13 @@ Record pass := Pass { value_bits : Z; weight_bits : Z; exponential_bits : Z }.
 Record rounded := Rounded {
   in_values : list ball;       (* the rows, to the bits of values *)
   in_weights : list ball;      (* the rows, to the bits of weights *)
-  columns : list (list Z);     (* the same without their radius *)
-  column_off : Z;
-  column_most : Z              (* the largest total of absolute values of a column *)
+  product : packed_matrix;     (* the same without their radius *)
+  product_off : Z              (* their radius *)
 }.
 
 Definition round_tensor (K : pass) (A : dyadic) : rounded :=
-  let U := round_rows (weight_bits K) A in
   Rounded (weight_balls (value_bits K) A) (weight_balls (weight_bits K) A)
-          U (off (weight_bits K) A) (largest (column_totals U)).
+          (pack_matrix (value_bits K + 10) (round_rows (weight_bits K) A)) (off (weight_bits K) A).
 
 Record prepared := Prepared { bits_of : pass; table : list (Z * Z); rounded_tensors : list rounded }.
 
@@ -55,12 +54,14 @@ Fixpoint all_known (l : list cell) : option (list ball) :=
 Definition lift_all (f : list ball -> ball) (l : list cell) : cell :=
   match all_known l with Some bs => Known (f bs) | None => Pending end.
 
+Definition no_matrix : packed_matrix := Packed [] 0 0 0 [].
+
 Section Rows.
 Variable Q : prepared.
 Variable known : nat -> option nat.  (* the tokens that are fixed *)
 Variable values : list (list cell).
 
-Definition tensor_of (W : nat) : rounded := nth W (rounded_tensors Q) (Rounded [] [] [] 0 0).
+Definition tensor_of (W : nat) : rounded := nth W (rounded_tensors Q) (Rounded [] [] no_matrix 0).
 Definition cell_of (x j : nat) : cell := nth j (nth x values []) Pending.
 
 Definition looked_up (j W : nat) : cell :=
@@ -78,7 +79,8 @@ Definition row_of_step (s : step) (j : nat) : cell :=
   | Constant W => Known (nth j (in_values (tensor_of W)) nowhere)
   | Linear x W =>
       let U := tensor_of W in
-      lift (linear_ball w (columns U) (column_off U) (column_most U)) (cell_of x j)
+      lift (fun b => linear_ball w (mix (centres b) (product U)) (product_off U) (most (product U)) b)
+        (cell_of x j)
   | Bias x W => lift (fun b => add_ball b (nth 0 (in_values (tensor_of W)) nowhere)) (cell_of x j)
   | Times x W => lift (fun b => product_ball w b (nth 0 (in_weights (tensor_of W)) nowhere)) (cell_of x j)
   | Add x y => lift2 add_ball (cell_of x j) (cell_of y j)

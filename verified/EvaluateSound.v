@@ -2,7 +2,8 @@
 
 From Coq Require Import Reals ZArith List Lia Lra Bool String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Outcome Tasks ProgramSemantics
-  Balls Enclosures Evaluate.
+  Balls Enclosures
+  Packing Evaluate.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -82,7 +83,7 @@ Definition tokens_ok (known : nat -> option nat) : Prop :=
   forall j t, known j = Some t -> (j < List.length input)%nat /\ nth j input O = t.
 
 Lemma tensor_of_rounded W : tensor_of Q W = round_tensor K (tensor A W) \/
-  (tensor_of Q W = Rounded [] [] [] 0 0 /\ tensor A W = Dyadic [] 0).
+  (tensor_of Q W = Rounded [] [] no_matrix 0 /\ tensor A W = Dyadic [] 0).
 Proof.
   unfold tensor_of, tensor. cbn [Q prepare rounded_tensors].
   destruct (Nat.lt_ge_cases W (List.length A)) as [H|H].
@@ -106,14 +107,16 @@ Proof.
 Qed.
 
 Lemma linear_row_near W b y : near p b y ->
-  near p (linear_ball (weight_bits K) (columns (tensor_of Q W)) (column_off (tensor_of Q W))
-            (column_most (tensor_of Q W)) b) (times y (matrix (tensor A W))).
+  near p (linear_ball (weight_bits K) (mix (centres b) (product (tensor_of Q W))) (product_off (tensor_of Q W))
+            (most (product (tensor_of Q W))) b) (times y (matrix (tensor A W))).
 Proof.
-  intros H. destruct (tensor_of_rounded W) as [->|[-> ->]]; [apply linear_near|].
-  - easy.
-  - apply matrix_rounds.
-  - apply off_nonneg.
-  - now apply (linear_near _ _ [] 0 []); [|constructor|].
+  intros H. destruct (tensor_of_rounded W) as [->|[-> ->]].
+  - cbn [round_tensor product product_off]. rewrite mix_pack. cbn [pack_matrix most]. apply linear_near; [easy|..].
+    + apply matrix_rounds.
+    + apply off_nonneg.
+  - cbn [product product_off no_matrix most mix]. replace (mix (centres b) _) with (mix_centres (centres b) []).
+    + now apply (linear_near _ _ [] 0 []); [|constructor|].
+    + unfold mix. cbn. now rewrite andb_false_r.
 Qed.
 
 Lemma lift_known f c b : lift f c = Known b -> exists b', c = Known b' /\ b = f b'.
