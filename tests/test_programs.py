@@ -3,19 +3,18 @@
 import random
 
 import numpy as np
-import pytest
 from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_enclosures import Reference
 
 from checker.meter import Meter
-from checker.models.evaluation import Cases, Plan, Rows, Sight, logits
+from checker.models.evaluation import Cases, Plan, Rows, Sight
 from checker.models.program import parse_program
 from checker.numbers.balls import Ball, Precision
-from checker.rules.evaluate import certain, certified_inputs
+from checker.rules.evaluate import certified_inputs
 from fuzzing.program_oracle import read_program, truth, values_of
 from fuzzing.programs import random_passes, random_program
-from reference_enclosures import Reference
 
 seeds = st.integers(0, 2**32)
 
