@@ -26,7 +26,9 @@ VERIFIED_RULES = {
 
 
 def percentage(part: int, whole: int) -> str:
-    """`part` of `whole` > 0 in per cent, rounded down, so that only all is 100.0000%."""
+    """`part` of `whole` in per cent, rounded down, so that only all is 100.0000%."""
+    if not whole:
+        return "0.0000%"
     ten_thousandths = part * 10**6 // whole
     return f"{ten_thousandths // 10**4}.{ten_thousandths % 10**4:04}%"
 

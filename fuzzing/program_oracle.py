@@ -72,7 +72,8 @@ def normalized(row: Row, eps: arb) -> Row:
 def softmax_mean(scores: Row, rows: Value) -> Row:
     top = max(scores, key=lambda score: score.mid())
     shares = [(score - top).exp() for score in scores]
-    return [total([w * y for w, y in zip(shares, column, strict=True)]) / total(shares) for column in zip(*rows, strict=True)]
+    columns = zip(*rows, strict=True)
+    return [total([w * y for w, y in zip(shares, column, strict=True)]) / total(shares) for column in columns]
 
 
 def step_value(program: OracleProgram, step: list[str], values: list[Value], tokens: Sequence[int]) -> Value:
@@ -118,8 +119,8 @@ def step_value(program: OracleProgram, step: list[str], values: list[Value], tok
             eps = arb(int(operands[1])) * power(int(operands[2]))
             return [normalized(row, eps) for row in value(0)]
         case "attend":
-            mask, scale, exponent, divisor = operands[3], *(int(k) for k in operands[4:])
-            factor = arb(scale) * power(exponent) / arb(divisor).sqrt()
+            mask, (number, exponent, divisor) = operands[3], (int(k) for k in operands[4:])
+            factor = arb(number) * power(exponent) / arb(divisor).sqrt()
             result = []
             for j, query in enumerate(value(0)):
                 keys = seen(mask, j, value(1))
@@ -127,10 +128,10 @@ def step_value(program: OracleProgram, step: list[str], values: list[Value], tok
                 result.append(softmax_mean(scores, seen(mask, j, value(2))))
             return result
         case "attend_sum":
-            rows = [seen(operands[1], j, value(0)) for j in range(len(value(0)))]
-            return [[total(column) for column in zip(*some, strict=True)] for some in rows]
+            sums = [seen(operands[1], j, value(0)) for j in range(len(value(0)))]
+            return [[total(column) for column in zip(*rows, strict=True)] for rows in sums]
         case "rows":
-            return [value(0)[int(row)] for row in operands[2:]]
+            return [value(0)[int(i)] for i in operands[2:]]
         case "total":
             return [[total(column) for column in zip(*value(0), strict=True)]]
     raise ValueError(name)

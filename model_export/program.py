@@ -110,6 +110,14 @@ class Tensors:
             raise UnsupportedWeights(f"tensor {name}: not all entries are finite")
         return tensor.astype(np.float64)
 
+    def names(self) -> list[str]:
+        """The names of all tensors."""
+        return list(self._weights)
+
+    def any(self, name: str) -> Array:
+        """The tensor of this name, of any shape."""
+        return self.take(name, *(None for _ in self._weights[name].shape))
+
     def ignore(self, pattern: str) -> None:
         """Tensors that do not change the function."""
         self._used.update(name for name in self._weights if re.fullmatch(pattern, name))

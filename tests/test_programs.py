@@ -3,16 +3,16 @@
 import random
 
 import numpy as np
-import pytest
 from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_enclosures import Reference
 
 from checker.meter import Meter
-from checker.models.evaluation import Cases, Plan, Rows, Sight, logits
+from checker.models.evaluation import Cases, Plan, Rows, Sight
 from checker.models.program import parse_program
 from checker.numbers.balls import Ball, Precision
-from checker.rules.evaluate import certain, certified_inputs
+from checker.rules.evaluate import certified_inputs
 from fuzzing.program_oracle import read_program, truth, values_of
 from fuzzing.programs import random_passes, random_program
 
@@ -36,17 +36,15 @@ def encloses(ball: Ball, case: int, bits: int, row: list[arb]) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(seeds)
 def test_every_ball_encloses_the_true_row(seed: int) -> None:
     rng = random.Random(seed)
     data = random_program(rng)
-    program, plan, oracle = parse_program(data), None, read_program(data)
+    program, oracle = parse_program(data), read_program(data)
     plan = Plan(program, Meter())
     precision = Precision(program.tensors, random_passes(rng)[0])
-    [listed] = [
-        program.inputs._numbers(0, program.inputs.sequences),
-    ]
+    listed = program.inputs._numbers(0, program.inputs.sequences)
     rows = enclosures(plan, precision, listed)
     for number in rng.sample(range(len(listed)), min(3, len(listed))):
         tokens = [s[int(k)] for s, k in zip(program.inputs.sets, listed[number], strict=True)]
@@ -57,7 +55,29 @@ def test_every_ball_encloses_the_true_row(seed: int) -> None:
                 assert encloses(rows.balls[place], case, precision.bits, values[place[0]][place[1]]), place
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
+@given(seeds)
+def test_enclosures_are_those_of_the_formulas(seed: int) -> None:
+    rng = random.Random(seed)
+    data = random_program(rng)
+    program, steps = parse_program(data), read_program(data).steps
+    plan, sizes = Plan(program, Meter()), random_passes(rng)[0]
+    numbers = program.inputs._numbers(0, program.inputs.sequences)
+    rows = enclosures(plan, Precision(program.tensors, sizes), numbers)
+    reference = Reference(program.tensors, sizes)
+    for number in rng.sample(range(len(numbers)), min(3, len(numbers))):
+        tokens = [s[int(k)] for s, k in zip(program.inputs.sets, numbers[number], strict=True)]
+        values: list[list[tuple[list[int], int]]] = []
+        for step in steps:
+            values.append(reference.value(step, values, tokens))
+        for place in plan.reads:
+            case = rows.cases.find(plan.positions[place])[1][number]
+            ball, (centres, radius) = rows.balls[place], values[place[0]][place[1]]
+            assert ball.centres[case].tolist() == centres, (place, steps[place[0]])
+            assert int(ball.radii[case]) == radius, (place, steps[place[0]])
+
+
+@settings(max_examples=50, deadline=None)
 @given(seeds)
 def test_certified_inputs_are_correct_and_inputs_are_those_of_the_task(seed: int) -> None:
     rng = random.Random(seed)
@@ -74,7 +94,7 @@ def test_certified_inputs_are_correct_and_inputs_are_those_of_the_task(seed: int
         assert certified <= (found is True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seeds)
 def test_enough_bits_certify_all_correct_inputs(seed: int) -> None:
     rng = random.Random(seed)
