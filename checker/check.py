@@ -126,7 +126,7 @@ def examine_program(
     model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter
 ) -> int:
     """The number of inputs proved correct of a model of version 2; what it is about, into `found`."""
-    meter.limit = MAX_PROGRAM_OPERATIONS
+    meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
     program, claim = parse_program(model_data), parse_claim(certificate_data)
     inputs = program.inputs
     found.task, found.inputs, found.model = str(inputs.task), str(inputs), str(program)

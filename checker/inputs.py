@@ -22,7 +22,7 @@ from checker.text import Reader
 MAX_TOKEN = 4095
 # The most sequences that are listed, and how many tokens at a time.
 MAX_SEQUENCES = 2**28
-MAX_LISTED = 2**20
+LISTED = 2**20
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Inputs:
         """The inputs among the sequences from number `first` to number `last`, some at a time."""
         if last - first >= MAX_SEQUENCES:
             raise Declined(f"inputs: {last - first + 1} sequences, limit max_sequences = {MAX_SEQUENCES}")
-        step = MAX_LISTED // len(self.sets)
+        count, step = last - first + 1, LISTED // len(self.sets)
+        meter.add("inputs", count, count * 16 * len(self.sets))
         for start in range(first, last + 1, step):
             end = min(start + step, last + 1)
-            meter.add("inputs", end - start, (end - start) * 16 * len(self.sets))
             numbers = self._numbers(start, end)
             read = [self.arrays[j][numbers[:, j]] for j in self.task.read]
             labels, labelled = self.task.labels(np.stack(read, axis=1))
