@@ -43,7 +43,7 @@ class Inputs:
 
     # How many sequences there are, with labels or without.
     sequences = property(lambda self: prod(len(tokens) for tokens in self.sets))
-    arrays = cached_property(lambda self: [np.array(tokens, dtype=np.int64) for tokens in self.sets])
+    arrays = cached_property(lambda self: [np.array(s, dtype=np.int64) for s in self.sets])
 
     def __str__(self) -> str:
         """The set of inputs in words."""
@@ -62,7 +62,8 @@ class Inputs:
     def listed(self, first: int, last: int, meter: Meter) -> Iterator[Listed]:
         """The inputs among the sequences from number `first` to number `last`, some at a time."""
         if last - first >= MAX_SEQUENCES:
-            raise Declined(f"inputs: {last - first + 1} sequences, limit max_sequences = {MAX_SEQUENCES}")
+            limit = f"limit max_sequences = {MAX_SEQUENCES}"
+            raise Declined(f"inputs: {last - first + 1} sequences, {limit}")
         count, step = last - first + 1, LISTED // len(self.sets)
         meter.add("inputs", count, count * 16 * len(self.sets))
         for start in range(first, last + 1, step):
@@ -73,7 +74,7 @@ class Inputs:
             yield Listed(numbers[labelled], labels[labelled])
 
     def _numbers(self, start: int, end: int) -> Array:
-        """The token numbers of the sequences from `start` to before `end`, [sequences, positions]."""
+        """The token numbers of sequences `start` to `end - 1`, [sequences, positions]."""
         columns, remaining = [], np.arange(end - start)
         carry = start
         for tokens in reversed(self.sets):

@@ -103,9 +103,9 @@ STEPS = (
 )
 
 
-def random_task(rng: random.Random, positions: int) -> list[int | str]:
-    """A task for so many positions: its name, and how many parameters follow and which."""
-    name = rng.choice(TASKS)
+def random_task(rng: random.Random, positions: int, name: str = "") -> list[int | str]:
+    """A task for so many positions: its name, any if none is given, then how many parameters and which."""
+    name = name or rng.choice(TASKS if positions > 2 else [task for task in TASKS if task != "induction"])
     read = [rng.randrange(positions) for _ in range(rng.randint(1, positions))]
     if name == "induction" or rng.random() < 0.5:
         read = list(range(positions))
@@ -125,8 +125,6 @@ def random_task(rng: random.Random, positions: int) -> list[int | str]:
             leading = [rng.randrange(2), rng.randrange(2), states, tokens]
             leading += [rng.randrange(states) for _ in range(states * tokens)]
             leading += [rng.randrange(4) for _ in range(states)]
-    if name == "induction" and len(read) < 3:
-        return random_task(rng, positions)
     return [name, len(leading) + len(read), *leading, *read]
 
 

@@ -69,7 +69,8 @@ def _case(name: str, reason: str, model: str, text: str, keyword: str = "", corr
 
 def last_steps(*steps: str) -> str:
     """The program with other steps in place of the last two."""
-    return changed("steps 5", f"steps {3 + len(steps)}").replace("relu 2\nlinear 3 0\n", "".join(f"{s}\n" for s in steps))
+    lines = "".join(f"{step}\n" for step in steps)
+    return changed("steps 5", f"steps {3 + len(steps)}").replace("relu 2\nlinear 3 0\n", lines)
 
 
 # Steps after the sum, and how many of the six inputs are right and shown to be at 40 bits.
