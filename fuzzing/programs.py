@@ -27,7 +27,7 @@ class Draft:
     def tensor(self, rows: int, columns: int) -> int:
         """A tensor of small random numbers, some of many bits, some of zeros."""
         rng = self.rng
-        exponent, size = rng.choice((0, -1, -3, -8, -30)), rng.choice((0, 1, 3, 10))
+        exponent, size = rng.choice((0, -1, -3, -8, -30)), rng.choice((0, *(1, 3, 10) * 7))
         size <<= max(0, -exponent - 3)
         entries = [[rng.randint(-size, size) for _ in range(columns)] for _ in range(rows)]
         zero = not any(any(row) for row in entries)
@@ -128,6 +128,17 @@ def random_task(rng: random.Random, positions: int, name: str = "") -> list[int 
     return [name, len(leading) + len(read), *leading, *read]
 
 
+def answers(task: list[int | str]) -> int:
+    """How many labels an input of this task has."""
+    name, count, *parameters = task
+    if name in ("sort", "copy"):
+        return int(count)
+    if name == "automaton" and parameters[1]:
+        _, _, states, tokens = (int(number) for number in parameters[:4])
+        return int(count) - 4 - states * tokens - states
+    return 1
+
+
 def random_program(rng: random.Random) -> bytes:
     """A model file of a few steps over a few tokens, with up to two answers."""
     positions = rng.randint(1, 4)
@@ -139,12 +150,13 @@ def random_program(rng: random.Random) -> bytes:
             draft.embed()
         draft.grow(rng.choice(STEPS))
     task = random_task(rng, positions)
-    # Logits for every token, in as many rows as the task often has answers.
+    # Logits, mostly in as many rows as the task has answers.
     last = len(draft.steps) - 1
     rows, columns = draft.shapes[last]
-    if rows > 1 and rng.random() < 0.7:
-        last, rows = draft.step((1, columns), "rows", last, 1, rng.randrange(rows)), 1
-    outputs = rng.randint(1, MAX_TOKENS)
+    if rng.random() < 0.9:
+        chosen = [rng.randrange(rows) for _ in range(answers(task))]
+        last, rows = draft.step((len(chosen), columns), "rows", last, len(chosen), *chosen), len(chosen)
+    outputs = rng.choice((rng.randint(1, MAX_TOKENS), 2, MAX_TOKENS))
     draft.step((rows, outputs), "linear", last, draft.tensor(columns, outputs))
     lines = ["compact-proofs-model 2", " ".join(map(str, ["task", *task])), f"positions {positions}"]
     lines += [" ".join(map(str, [len(s), *s])) for s in sets]
