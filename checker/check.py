@@ -114,7 +114,7 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
 def examine_max(
     model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter
 ) -> int:
-    """The number of inputs proved correct of a model of version 1; what it is about, into `found`."""
+    """The number of inputs proved correct of a model of version 1; `found` says of which."""
     model = parse_model(model_data)
     found.total, found.task = model.total, model.task
     found.tokens, found.positions = model.vocabulary, model.positions
@@ -125,8 +125,8 @@ def examine_max(
 def examine_program(
     model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter
 ) -> int:
-    """The number of inputs proved correct of a model of version 2; what it is about, into `found`."""
-    meter.limit = MAX_PROGRAM_OPERATIONS
+    """The number of inputs proved correct of a model of version 2; `found` says of which."""
+    meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
     program, claim = parse_program(model_data), parse_claim(certificate_data)
     inputs = program.inputs
     found.task, found.inputs, found.model = str(inputs.task), str(inputs), str(program)

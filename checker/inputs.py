@@ -22,7 +22,7 @@ from checker.text import Reader
 MAX_TOKEN = 4095
 # The most sequences that are listed, and how many tokens at a time.
 MAX_SEQUENCES = 2**28
-MAX_LISTED = 2**20
+LISTED = 2**20
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Inputs:
 
     # How many sequences there are, with labels or without.
     sequences = property(lambda self: prod(len(tokens) for tokens in self.sets))
-    arrays = cached_property(lambda self: [np.array(tokens, dtype=np.int64) for tokens in self.sets])
+    arrays = cached_property(lambda self: [np.array(s, dtype=np.int64) for s in self.sets])
 
     def __str__(self) -> str:
         """The set of inputs in words."""
@@ -62,18 +62,19 @@ class Inputs:
     def listed(self, first: int, last: int, meter: Meter) -> Iterator[Listed]:
         """The inputs among the sequences from number `first` to number `last`, some at a time."""
         if last - first >= MAX_SEQUENCES:
-            raise Declined(f"inputs: {last - first + 1} sequences, limit max_sequences = {MAX_SEQUENCES}")
-        step = MAX_LISTED // len(self.sets)
+            limit = f"limit max_sequences = {MAX_SEQUENCES}"
+            raise Declined(f"inputs: {last - first + 1} sequences, {limit}")
+        count, step = last - first + 1, LISTED // len(self.sets)
+        meter.add("inputs", count, count * 16 * len(self.sets))
         for start in range(first, last + 1, step):
             end = min(start + step, last + 1)
-            meter.add("inputs", end - start, (end - start) * 16 * len(self.sets))
             numbers = self._numbers(start, end)
             read = [self.arrays[j][numbers[:, j]] for j in self.task.read]
             labels, labelled = self.task.labels(np.stack(read, axis=1))
             yield Listed(numbers[labelled], labels[labelled])
 
     def _numbers(self, start: int, end: int) -> Array:
-        """The token numbers of the sequences from `start` to before `end`, [sequences, positions]."""
+        """The token numbers of sequences `start` to `end - 1`, [sequences, positions]."""
         columns, remaining = [], np.arange(end - start)
         carry = start
         for tokens in reversed(self.sets):

@@ -19,7 +19,7 @@ class Meter:
     """Adds up operations by rule, and declines a proof that is too long."""
 
     def __init__(self) -> None:
-        self.limit = MAX_OPERATIONS
+        self.limit, self.limit_name = MAX_OPERATIONS, "max_operations"
         self.by_rule: dict[str, int] = {}
         self.operations = self.machine_operations = 0
 
@@ -29,4 +29,4 @@ class Meter:
         self.operations += operations
         self.machine_operations += machine_operations
         if max(self.operations, self.machine_operations) > self.limit:
-            raise Declined(f"{rule}: proof longer than max_operations = {self.limit}")
+            raise Declined(f"{rule}: proof longer than {self.limit_name} = {self.limit}")

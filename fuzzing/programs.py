@@ -27,7 +27,7 @@ class Draft:
     def tensor(self, rows: int, columns: int) -> int:
         """A tensor of small random numbers, some of many bits, some of zeros."""
         rng = self.rng
-        exponent, size = rng.choice((0, -1, -3, -8, -30)), rng.choice((0, 1, 3, 10))
+        exponent, size = rng.choice((0, -1, -3, -8, -30)), rng.choice((0, *(1, 3, 10) * 7))
         size <<= max(0, -exponent - 3)
         entries = [[rng.randint(-size, size) for _ in range(columns)] for _ in range(rows)]
         zero = not any(any(row) for row in entries)
@@ -103,9 +103,9 @@ STEPS = (
 )
 
 
-def random_task(rng: random.Random, positions: int) -> list[int | str]:
-    """A task for so many positions: its name, and how many parameters follow and which."""
-    name = rng.choice(TASKS)
+def random_task(rng: random.Random, positions: int, name: str = "") -> list[int | str]:
+    """A task for so many positions: its name, any if none is given, then how many parameters and which."""
+    name = name or rng.choice(TASKS if positions > 2 else [task for task in TASKS if task != "induction"])
     read = [rng.randrange(positions) for _ in range(rng.randint(1, positions))]
     if name == "induction" or rng.random() < 0.5:
         read = list(range(positions))
@@ -125,9 +125,18 @@ def random_task(rng: random.Random, positions: int) -> list[int | str]:
             leading = [rng.randrange(2), rng.randrange(2), states, tokens]
             leading += [rng.randrange(states) for _ in range(states * tokens)]
             leading += [rng.randrange(4) for _ in range(states)]
-    if name == "induction" and len(read) < 3:
-        return random_task(rng, positions)
     return [name, len(leading) + len(read), *leading, *read]
+
+
+def answers(task: list[int | str]) -> int:
+    """How many labels an input of this task has."""
+    name, count, *parameters = task
+    if name in ("sort", "copy"):
+        return int(count)
+    if name == "automaton" and parameters[1]:
+        _, _, states, tokens = (int(number) for number in parameters[:4])
+        return int(count) - 4 - states * tokens - states
+    return 1
 
 
 def random_program(rng: random.Random) -> bytes:
@@ -141,12 +150,13 @@ def random_program(rng: random.Random) -> bytes:
             draft.embed()
         draft.grow(rng.choice(STEPS))
     task = random_task(rng, positions)
-    # Logits for every token, in as many rows as the task often has answers.
+    # Logits, mostly in as many rows as the task has answers.
     last = len(draft.steps) - 1
     rows, columns = draft.shapes[last]
-    if rows > 1 and rng.random() < 0.7:
-        last, rows = draft.step((1, columns), "rows", last, 1, rng.randrange(rows)), 1
-    outputs = rng.randint(1, MAX_TOKENS)
+    if rng.random() < 0.9:
+        chosen = [rng.randrange(rows) for _ in range(answers(task))]
+        last, rows = draft.step((len(chosen), columns), "rows", last, len(chosen), *chosen), len(chosen)
+    outputs = rng.choice((rng.randint(1, MAX_TOKENS), 2, MAX_TOKENS))
     draft.step((rows, outputs), "linear", last, draft.tensor(columns, outputs))
     lines = ["compact-proofs-model 2", " ".join(map(str, ["task", *task])), f"positions {positions}"]
     lines += [" ".join(map(str, [len(s), *s])) for s in sets]

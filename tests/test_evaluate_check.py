@@ -101,8 +101,8 @@ def test_the_total_and_the_model_are_those_claimed() -> None:
     ("old", "new", "reason"),
     [
         (b"task max", b"task most", "expected max or min or"),
-        (b"max 2 0 1", b"max 2 0 2", "task max: expected other parameters, found 2"),
-        (b"max 2 0 1", b"max 0", "task max: expected other parameters, found 0"),
+        (b"max 2 0 1", b"max 2 0 2", "task max: expected other parameters, found [0, 2]"),
+        (b"max 2 0 1", b"max 0", "task max: expected other parameters, found []"),
         (b"max 2 0 1", b"automaton 3 0 0 1", "task automaton: expected other parameters"),
         (b"max 2 0 1", b"sum_modulo 2 0 1", "task sum_modulo: expected other parameters"),
         (b"2 0 2", b"2 2 0", "expected ascending numbers"),

@@ -3,6 +3,7 @@
 import random
 
 import numpy as np
+import pytest
 from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from checker.meter import Meter
 from checker.models.evaluation import Cases, Plan, Rows, Sight
 from checker.models.program import parse_program
 from checker.numbers.balls import Ball, Precision
-from checker.rules.evaluate import certified_inputs
+from checker.rules.evaluate import certain, certified_inputs
 from fuzzing.program_oracle import read_program, truth, values_of
 from fuzzing.programs import random_passes, random_program
 
@@ -75,6 +76,29 @@ def test_enclosures_are_those_of_the_formulas(seed: int) -> None:
             ball, (centres, radius) = rows.balls[place], values[place[0]][place[1]]
             assert ball.centres[case].tolist() == centres, (place, steps[place[0]])
             assert int(ball.radii[case]) == radius, (place, steps[place[0]])
+
+
+def ball(*rows: tuple[list[int], int]) -> Ball:
+    """One row for each input, with its radius."""
+    centres, radii = zip(*rows, strict=True)
+    return Ball(np.array(centres, dtype=object), np.array(radii, dtype=object))
+
+
+@pytest.mark.parametrize("scale", [1, 2**30, 2**61, 2**80])
+def test_what_is_certain(scale: int) -> None:
+    def one(row: list[int], radius: int, label: int) -> bool:
+        return bool(certain([ball(([k * scale for k in row], radius * scale))], np.array([[label]]))[0])
+
+    assert one([5, 3], 0, 0) and not one([5, 3], 0, 1) and not one([5, 5], 0, 0)
+    # The ends of the balls meet where the centres differ by twice the radius.
+    assert one([6, 3, 2], 1, 0) and not one([5, 3, 2], 1, 0) and not one([5, 3], 2, 0)
+    assert one([-9, -3], 2, 1) and not one([-9, -3], 3, 1)
+    assert one([0], 7, 0)  # no other output
+    assert not one([9, 0], 1, 2) and not one([9], 1, 2**40)  # no such output
+    rows = ball(([9 * scale, 0], scale), ([0, 9 * scale], scale))
+    assert certain([rows, rows], np.array([[0, 0], [0, 1]])).tolist() == [True, False]
+    for answers in (1, 3):
+        assert not certain([rows, rows], np.array([[0] * answers, [1] * answers])).any()
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,1 +1,1 @@
-"""The grammar of models, version 2: straight-line programs over matrices, one row for each position."""
+"""The grammar of models, version 2: straight-line programs over matrices."""

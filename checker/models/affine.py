@@ -1,4 +1,4 @@
-"""Steps that multiply and add weights, `linear`, `bias`, `times`, and multiply values, `product`."""
+"""Steps of weights, `linear`, `bias`, `times`, and the product of values, `product`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +51,13 @@ class Linear(_OfRow):
         return Ball(centres, shift_up(radii * slope + sums * matrix.offset, bits) + 1)
 
 
+def _one_row(sizes: Sizes, value: int, weights: int) -> Shape:
+    """The shape of the value, for which the weights must be one row as wide."""
+    shape = sizes.shapes[value]
+    sizes.expect("shape of the weights", (1, shape[1]), sizes.tensor(weights))
+    return shape
+
+
 @dataclass(frozen=True)
 class Bias(_OfRow):
     """Every row plus a row of weights."""
@@ -60,8 +67,7 @@ class Bias(_OfRow):
     name, operands = "bias", (VALUE, WEIGHTS)
 
     def shape(self, sizes: Sizes) -> Shape:
-        sizes.expect("shape of the weights", (1, sizes.shapes[self.value][1]), sizes.tensor(self.weights))
-        return sizes.shapes[self.value]
+        return _one_row(sizes, self.value, self.weights)
 
     def work(self, view: View) -> list[Work]:
         ball = view.ball(view.places[0])
@@ -81,8 +87,7 @@ class Times(_OfRow):
     name, operands = "times", (VALUE, WEIGHTS)
 
     def shape(self, sizes: Sizes) -> Shape:
-        sizes.expect("shape of the weights", (1, sizes.shapes[self.value][1]), sizes.tensor(self.weights))
-        return sizes.shapes[self.value]
+        return _one_row(sizes, self.value, self.weights)
 
     def work(self, view: View) -> list[Work]:
         ball, row = view.ball(view.places[0]), view.precision.weights(self.weights)

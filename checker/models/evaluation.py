@@ -17,11 +17,11 @@ from checker.numbers.balls import Ball, Precision
 
 Positions = tuple[int, ...]
 # Distinct cases are found with a table up to this size, and by sorting above.
-MAX_TABLE = 2**22
+TABLE_SIZE = 2**22
 # Numbers in the enclosures of some inputs at a time; bits of one number, and of all.
 MAX_NUMBERS = 2**24
 MAX_NUMBER_BITS = 4096
-MAX_ROOM = 2**33
+MAX_ROOM = 2**32
 # Values of more bits mostly need more than a word, and so eight times the room.
 WORD_BITS = 28
 # What the interpreter takes for a row, besides its numbers.
@@ -86,7 +86,7 @@ class Cases:
             return inputs, inputs
         column = self.numbers[:, positions[-1]]
         code = self.find(positions[:-1])[1] * (int(column.max()) + 1) + column
-        if int(code.max()) >= MAX_TABLE:
+        if int(code.max()) >= TABLE_SIZE:
             _, chosen, case = np.unique(code, return_index=True, return_inverse=True)
             return chosen, case
         table = np.zeros(int(code.max()) + 1, dtype=np.int64)

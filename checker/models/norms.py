@@ -1,10 +1,11 @@
-"""The steps of normalization: `center`, which subtracts the mean, and `rms`, which divides by the root
-of the mean of squares. LayerNorm without weights is one after the other."""
+"""The steps of normalization: `center` subtracts the mean, `rms` divides by the root of the mean of
+squares. LayerNorm without weights is one after the other."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from checker.arithmetic import bound
 from checker.arithmetic import shift_down as shifted
 from checker.models.affine import _OfRow
 from checker.models.syntax import EXPONENT, VALUE, Shape, Sizes, View, Work, price
@@ -27,7 +28,8 @@ class Center(_OfRow):
 
     def enclose(self, view: View) -> Ball:
         ball = view.ball(view.places[0])
-        centres, radii = wide(2 * ball.columns * (ball.most + ball.widest), ball.centres, ball.radii)
+        most = 2 * ball.columns * (ball.most + ball.widest)
+        centres, radii = wide(most, ball.centres, ball.radii)
         mean = centres.sum(axis=1, keepdims=True) // ball.columns
         return Ball(centres - mean, 2 * radii + 1)
 
@@ -57,15 +59,14 @@ class Rms(_OfRow):
         eps = shifted(columns * self.eps, self.exponent + 2 * bits)
         (centres,) = wide(columns * ball.most**2 + eps, ball.centres)
         sigma = root(((centres * centres).sum(axis=1) + eps) // columns)
-        most = (ball.most + ball.widest + columns + 2 << bits + 1) + int(sigma.max()) + columns
-        most = max(most, (most >> 1) * (ball.widest + 1) // max(1, int(sigma.min())))
+        most = (ball.most + ball.widest + columns + 2 << bits + 1) + bound(sigma)
         centres, radii, sigma = wide(most, ball.centres, ball.radii, sigma)
         clear = sigma > radii + 1
         divisor = np.where(clear, sigma, 1)
         result = np.where(clear[:, None], (centres << bits) // divisor[:, None], 0)
         size = abs(result).max(axis=1) + 1
-        size, radii, bound = wide(
-            (int(size.max()) + (2 << bits)) * (ball.widest + 2), size, radii, radii + 1
-        )
-        spread = up((radii << bits) + size * bound, np.where(clear, sigma - bound, 1)) + 1
+        most = (bound(size) + (2 << bits)) * (ball.widest + 2)
+        size, radii, sigma = wide(most, size, radii, sigma)
+        rest = np.where(clear, sigma - radii - 1, 1)
+        spread = up((radii << bits) + size * (radii + 1), rest) + 1
         return Ball(result, np.where(clear, spread, columns << bits))

@@ -37,7 +37,7 @@ Work = tuple[Sequence[Place], int, int]
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the shape of a step depends on: token sets, weights, and the shapes of earlier values."""
+    """What the shape of a step depends on: token sets, weights, shapes of earlier values."""
 
     sets: tuple[tuple[int, ...], ...]
     tensors: tuple[Dyadic, ...]
@@ -61,8 +61,8 @@ class Sizes:
 
 
 class View(Protocol):
-    """What a row of a value is computed from: the enclosed rows that it reads, in each of the distinct
-    cases among the inputs at hand, and the precision."""
+    """What a row of a value is computed from: the enclosed rows that it reads, in each of the
+    distinct cases among the inputs at hand, and the precision."""
 
     number: int  # of the row
     places: list[Place]

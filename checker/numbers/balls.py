@@ -1,4 +1,4 @@
-"""Balls: rows of real numbers known up to a radius, and what a pass of the rule `evaluate` rounds to.
+"""Balls: rows of real numbers known up to a radius, and the precision of a pass of `evaluate`.
 
 A row y of a value is enclosed by integers c_k and one radius r >= 0, in fixed point of the `bits`
 of a pass: |y_k 2**bits - c_k| <= r for every k.
@@ -45,8 +45,8 @@ class Ball:
 
 @dataclass(frozen=True)
 class Rounded:
-    """A matrix rounded down to fixed point: every entry is at least its integer, and exceeds it by at
-    most `offset`, 0 or 1, units."""
+    """A matrix rounded down to fixed point: every entry is at least its integer, and exceeds it by
+    at most `offset`, 0 or 1, units."""
 
     integers: Array
     offset: int

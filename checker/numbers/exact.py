@@ -32,7 +32,7 @@ def shift_up(array: Array, bits: int) -> Array:
 
 
 def wide(most: int, *arrays: Array) -> list[Array]:
-    """`arrays`, of Python integers unless all that is computed from them stays at most `most` < 2**62."""
+    """`arrays`, of Python integers unless all computed from them is at most `most` < 2**62."""
     return [array.astype(object) if most >= WORD_LIMIT else array for array in arrays]
 
 
@@ -71,8 +71,8 @@ def inner_down(left: Array, right: Array, bits: int) -> Array:
 
 
 def matrix_down(left: Array, right: Array, norm: int, bits: int) -> Array:
-    """floor(left right / 2**bits) for matrices [rows, k] and [k, columns], `norm` the largest sum of
-    absolute values in a column of `right`."""
+    """floor(left right / 2**bits) for matrices [rows, k] and [k, columns], `norm` the largest sum
+    of absolute values in a column of `right`."""
     most = bound(left)
     if most * norm < 2**FLOAT_BITS:
         return (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64) >> bits

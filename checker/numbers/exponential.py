@@ -28,7 +28,7 @@ class Exponential:
 
     @cached_property
     def _tables(self) -> tuple[Array, Array]:
-        """The products of every choice among the first factors, lower bounds and minus upper bounds."""
+        """The products of every choice of the first factors: lower and minus upper bounds."""
         chosen = np.arange(2 ** min(TABLE_BITS, len(self.factors)))
         starts = (np.full(chosen.shape, sign << self.bits, dtype=self.type) for sign in (1, -1))
         low, high = (self._multiply(start, chosen, 0, end) for end, start in enumerate(starts))
@@ -43,8 +43,8 @@ class Exponential:
         return result
 
     def bounds(self, arguments: Array, end: int) -> Array:
-        """Integers e with e / 2**bits <= exp(-k / 2**argument_bits) for `end` 0, >= for `end` 1, for
-        each k >= 0 in `arguments`."""
+        """Integers e with e / 2**bits <= exp(-k / 2**argument_bits) for `end` 0, >= for `end` 1,
+        for each k >= 0 in `arguments`."""
         beyond = arguments >> len(self.factors) > 0
         chosen = narrow(np.where(beyond, 0, arguments))
         table = self._tables[end]

@@ -1,4 +1,4 @@
-"""Certificate files of version 2: a claim about the model with a given hash, and one rule's proof."""
+"""Certificate files of version 2: a claim about the model of a given hash, and its proof."""
 
 from dataclasses import dataclass
 

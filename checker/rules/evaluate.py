@@ -32,7 +32,7 @@ Interval = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Evaluate:
-    """A certificate of this rule: (value bits, weight bits, exponential bits) of each pass, intervals."""
+    """The bits of values, weights and exponentials of each pass, and intervals."""
 
     passes: tuple[Sizes, ...]
     intervals: tuple[Interval, ...]
@@ -42,7 +42,8 @@ def parse_evaluate(reader: Reader) -> Evaluate:
     """The part of a certificate that is about this rule."""
     passes: list[Sizes] = []
     for _ in range(reader.take("passes", (1, MAX_PASSES, "max_passes"), "\n")[0]):
-        [bits, weight_bits] = reader.take((1, MAX_VALUE_BITS, "max_value_bits"), (1, MAX_BITS, "max_bits"))
+        limits = (1, MAX_VALUE_BITS, "max_value_bits"), (1, MAX_BITS, "max_bits")
+        bits, weight_bits = reader.take(*limits)
         [exponential_bits] = reader.take((bits, MAX_BITS, "max_bits"), "\n")
         passes.append((bits, weight_bits, exponential_bits))
     intervals: list[Interval] = []
@@ -53,8 +54,8 @@ def parse_evaluate(reader: Reader) -> Evaluate:
 
 
 def certain(balls: list[Ball], labels: Array) -> Array:
-    """For each input, whether every answer's label, in `labels` [inputs, answers], certainly has the
-    greatest logit, given the enclosures of the rows of logits."""
+    """For each input, whether every answer's label, in `labels` [inputs, answers], certainly has
+    the greatest logit, given the enclosures of the rows of logits."""
     rows = np.arange(len(labels))
     result = np.full(len(labels), labels.shape[1] == len(balls), dtype=bool)
     for ball, label in zip(balls, labels.T, strict=False):
@@ -98,14 +99,15 @@ def require_weights(program: Program, passes: Sequence[Sizes], meter: Meter) -> 
 
 
 def check_evaluate(program: Program, certificate: Evaluate, meter: Meter) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails."""
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a false claim."""
     require_weights(program, certificate.passes, meter)
     plan, done, total = Plan(program, meter), -1, 0
     passes = [Precision(program.tensors, sizes) for sizes in certificate.passes]
     for first, last, correct in certificate.intervals:
         place = f"inputs {first} to {last}"
         if not done < first <= last < program.inputs.sequences:
-            raise Rejected(f"{place}: expected ascending intervals below {program.inputs.sequences}")
+            sequences = program.inputs.sequences
+            raise Rejected(f"{place}: expected ascending intervals below {sequences}")
         done, found = last, 0
         for listed in program.inputs.listed(first, last, meter):
             found += certified_inputs(plan, passes, listed, meter)

@@ -9,7 +9,8 @@ from checker.tasks.task import Labels, Task
 class Automaton(Task):
     """Parameters: 0 to read from the left or 1 from the right; 0 for one answer at the end or 1 for
     one after every token, in the order read; s states; k tokens; the next state for each state and
-    token; for each state its label plus 1, or 0 for none. State 0 is the first; tokens below k only."""
+    token; for each state its label plus 1, or 0 for none. State 0 is the first; tokens are below
+    k."""
 
     name = "automaton"
     total = False

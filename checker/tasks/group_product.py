@@ -1,4 +1,4 @@
-"""The task `group_product g table`: the product of the tokens, from the left, by a table of g rows."""
+"""The task `group_product g table`: the product of the tokens by a table of g rows."""
 
 import numpy as np
 

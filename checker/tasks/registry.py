@@ -43,4 +43,4 @@ def make_task(name: str, parameters: list[int], positions: int) -> Task:
         made = task(tuple(parameters[:leading]), tuple(read))
         if made.fits():
             return made
-    raise Declined(f"model: task {name}: expected other parameters, found {len(parameters)} of them")
+    raise Declined(f"model: task {name}: expected other parameters, found {parameters[:8]}")

@@ -33,7 +33,7 @@ class Task:
         return True
 
     def labels(self, x: Array) -> Labels:
-        """The labels of sequences, of which `x` has the tokens at the positions to read, one row each."""
+        """The labels of sequences; `x` [sequences, positions] has the tokens that the task reads."""
         raise NotImplementedError
 
     def words(self) -> str:
