@@ -22,6 +22,7 @@ PROGRAM = b"compact-proofs-model 2\n"
 VERIFIED_RULES = {
     *("embedding", "exact", "low_rank", "round", "scores", "exponential"),
     *("gaps", "weights", "last", "levels", "enumerate"),
+    *("inputs", "evaluate"),
 }
 
 

@@ -138,7 +138,7 @@ Proof.
   destruct r as [sum|reason|reason]; try discriminate. cbn [verdict_of] in E.
   destruct (_ =? sum); [|discriminate]. injection E as <- <-.
   destruct (EvaluateSound.check_evaluate_sound _ _ _ _ _ W HC HE) as (xs & H).
-  exists P, xs. split; [exact HP|]. split; [now apply Inputs.count_inputs_spec|]. exact H.
+  exists P, xs. split; [exact HP|]. split; [now apply Inputs.count_inputs_sound|]. exact H.
 Qed.
 
 (** Whenever the verdict is [Accepted N T], the model file denotes a model of T inputs, and at least N of

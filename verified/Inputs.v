@@ -57,7 +57,7 @@ Proof.
       now rewrite <- app_assoc.
 Qed.
 
-Lemma count_inputs_spec P T : count_inputs P = Ok T -> T = number_of_inputs P.
+Lemma count_inputs_sound P T : count_inputs P = Ok T -> T = number_of_inputs P.
 Proof.
   unfold count_inputs, number_of_inputs, inputs. intros H.
   assert (E : filter (fun x => match labels (the_task P) x with Some _ => true | None => false end)

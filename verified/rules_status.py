@@ -14,6 +14,7 @@ LEMMAS = {
     "gaps": "compute_gaps_ok",
     "weights": "query_weights_of_ok",
     "last": "last_term_ok",
+    "inputs": "count_inputs_sound",
 }
 
 
