@@ -1,4 +1,4 @@
-"""Prints which rules of the Python kernel are proved: `python verified/rules_status.py > docs/verified_rules.md`."""
+"""Prints which rules have a lemma in Coq: `python verified/rules_status.py > docs/verified_rules.md`."""
 
 import re
 from pathlib import Path
@@ -25,8 +25,9 @@ def table() -> str:
     lines = [
         "# Rules and their proofs",
         "",
-        "Printed by `python verified/rules_status.py`. A rule without a lemma would be *unverified*, and named in",
-        "every verdict that used it.",
+        "Printed by `python verified/rules_status.py`. A lemma is about the rule as the [verified",
+        "checker](../verified/README.md) has it, in Coq. The Python kernel's rule of the same name is tested, and",
+        "compared with the verified one, but not proved itself.",
         "",
         "| rule | lemma | file |",
         "| --- | --- | --- |",
