@@ -20,6 +20,8 @@ from compact_proofs.frontier import BRUTE_FORCE
 from compact_proofs.frontier_table import BASELINE, Row
 
 PUBLISHED = Path(__file__).with_name("published_points.csv")
+# What the same rules prove of models that have not been trained (`benchmarks/untrained_points.py`).
+UNTRAINED = Path(__file__).with_name("untrained_points.csv")
 # Colours that remain different to the colour-blind, each with a marker of its own.
 STYLES = (
     ("#0072B2", "o"),
@@ -44,6 +46,16 @@ def published_points(inputs: int) -> list[dict[str, str]]:
     """The published bounds with known operations, for models of so many inputs."""
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
         return [point for point in csv.DictReader(file) if point["operations"] and int(point["inputs"]) == inputs]
+
+
+def untrained_points(inputs: int) -> dict[str, list[tuple[int, float]]]:
+    """For each untrained model of so many inputs, operations and the share of its accuracy that they prove."""
+    points: dict[str, list[tuple[int, float]]] = {}
+    with UNTRAINED.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if int(row["total"]) == inputs:
+                points.setdefault(row["model"], []).append((int(row["operations"]), float(row["bound_over_accuracy"])))
+    return points
 
 
 def draw(rows: Sequence[Row], output: Path) -> list[Path]:
@@ -76,6 +88,7 @@ def picture(rows: Sequence[Row]) -> Figure:
             _classes(axes, rows)
             _best(axes, rows)
             _baseline(axes, rows)
+            _untrained(axes, rows)
             _published(axes, rows)
             axes.set_xlabel("operations of the proof")
         _frame_whole(whole, rows)
@@ -124,17 +137,35 @@ def _best(axes: Axes, rows: Sequence[Row]) -> None:
     proofs = [row for row in _proofs(rows) if row.pareto]
     operations = np.array(sorted({row.operations for row in proofs}))
     operations = np.append(operations, 3 * max(row.operations for row in rows))
-    best = []
-    for model in sorted({row.model for row in rows}):
-        steps = sorted((row.operations, row.bound) for row in proofs if row.model == model)
-        reached = np.searchsorted([step[0] for step in steps], operations, side="right")
-        best.append(np.array([0.0, *(step[1] for step in steps)])[reached])
+    steps = [[(row.operations, row.bound) for row in proofs if row.model == model] for model in _models(rows)]
+    best = np.array([_reached(points, operations) for points in steps])
     # It begins where there is a bound for every model.
-    started = np.min(best, axis=0) > 0
-    shown, values = operations[started], np.array(best)[:, started]
+    started = best.min(axis=0) > 0
+    shown, values = operations[started], best[:, started]
     low, high = values.min(axis=0), values.max(axis=0)
     axes.fill_between(shown, low, high, step="post", color="black", alpha=0.12, lw=0)
     axes.step(shown, values.mean(axis=0), where="post", color="black", lw=1.3, zorder=5)
+
+
+def _models(rows: Sequence[Row]) -> list[str]:
+    return sorted({row.model for row in rows})
+
+
+def _reached(points: Sequence[tuple[int, float]], operations: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The largest second number of the `points` whose first one is at most so many operations, or 0."""
+    steps = sorted(points)
+    best = np.maximum.accumulate([0.0, *(value for _, value in steps)])
+    return best[np.searchsorted([step[0] for step in steps], operations, side="right")]
+
+
+def _untrained(axes: Axes, rows: Sequence[Row]) -> None:
+    """What the same rules prove of untrained models, whose accuracy is set to that of the models shown."""
+    models = list(untrained_points(rows[0].total).values())
+    accuracies = [row.accuracy for row in rows if row.accuracy]
+    if models and accuracies:
+        operations = np.array(sorted({count for points in models for count, _ in points}))
+        share = np.mean([_reached(points, operations) for points in models], axis=0)
+        axes.step(operations, share * np.mean(accuracies), where="post", color="black", lw=1.2, linestyle=":")
 
 
 def _baseline(axes: Axes, rows: Sequence[Row]) -> None:
@@ -193,10 +224,12 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
     for name, (colour, marker) in _strategies(rows).items():
         face = "white" if name in LONG_PROOFS else colour
         handles.append(Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name))
-    models = len({row.model for row in rows})
+    models = len(_models(rows))
     label = "best bound" if models == 1 else f"best bound, mean and range of {models} models"
     handles.append(Line2D([], [], color="black", lw=1.3, label=label))
     handles.append(Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs"))
+    if untrained_points(rows[0].total):
+        handles.append(Line2D([], [], color="black", ls=":", label="untrained weights, as a share of their accuracy"))
     if published_points(rows[0].total):
         handles += [
             Line2D([], [], color="black", marker=marker, ls="", mew=1.6, label=label)

@@ -1,6 +1,7 @@
 """The frontier: all proofs of the tiny model, kept and used again, its table and its picture."""
 
 import csv
+import importlib.util
 import json
 import re
 import subprocess
@@ -20,7 +21,7 @@ from checker.errors import Declined
 from compact_proofs import frontier as frontier_module
 from compact_proofs.command_line import main
 from compact_proofs.frontier import Missing, Point, frontier
-from compact_proofs.frontier_plot import PUBLISHED, draw, published_points
+from compact_proofs.frontier_plot import PUBLISHED, draw, picture, published_points, untrained_points
 from compact_proofs.frontier_table import BASELINE, Row, pareto, table, write_csv
 
 ROOT = Path(__file__).parent.parent
@@ -244,6 +245,49 @@ def test_published_points_are_of_our_classes() -> None:
     assert all(0 < float(point["bound"]) < 1 for point in points)
     assert len(published_points(64**4)) > 15
     assert published_points(216) == []
+
+
+def as_max_of_4(rows: list[Row]) -> list[Row]:
+    return [replace(row, total=64**4) for row in rows]
+
+
+def test_every_published_point_is_drawn(rows: list[Row]) -> None:
+    wanted = sorted((float(point["operations"]), float(point["bound"])) for point in published_points(64**4))
+    for axes in picture(as_max_of_4(rows)).axes:
+        drawn = sorted(
+            (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+            for line in axes.lines
+            if line.get_marker() in "+x" and len(line.get_xdata()) == 1
+        )
+        assert drawn == wanted
+
+
+def test_the_baseline_of_untrained_weights_is_drawn(rows: list[Row]) -> None:
+    models = untrained_points(64**4)
+    assert len(models) == 5
+    # In the end all of the accuracy of every model is proved; before, more and more of it.
+    assert all(max(points)[1] == 1 for points in models.values())
+    for axes in picture(as_max_of_4(rows)).axes:
+        (line,) = (line for line in axes.lines if line.get_linestyle() == ":")
+        heights = line.get_ydata()
+        assert list(heights) == sorted(heights)
+        assert heights[-1] == pytest.approx(215 / 216)
+        assert line.get_xdata()[-1] == max(max(points)[0] for points in models.values())
+    assert not [line for axes in picture(rows).axes for line in axes.lines if line.get_linestyle() == ":"]
+
+
+def test_the_best_published_bound_of_a_class_is_shown() -> None:
+    spec = importlib.util.spec_from_file_location("by_class", ROOT / "benchmarks" / "frontier_by_class.py")
+    assert spec and spec.loader
+    by_class = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(by_class)
+    for name in {published for *_, published in by_class.LIMITS}:
+        points = [p for p in published_points(64**4) if p["class"] == name and "mean" not in p["source"]]
+        shown = by_class.best_published(name)
+        if points:
+            assert float(shown.split(" ")[0]) >= round(max(float(point["bound"]) for point in points), 3)
+    assert by_class.best_published("sub-cubic") == "0.838 (2.53M, exact EQKE, seed 50)"
+    assert by_class.best_published("low-rank") == "-"
 
 
 def test_the_command(
