@@ -59,13 +59,13 @@ def received(tmp_path: Path, bare_python: Path, tiny_model: Path, tiny_certifica
     """A folder with the single file, made in the bare environment, and the two files that it is to check."""
     shutil.copy(tiny_model, tmp_path / "model")
     shutil.copy(tiny_certificate, tmp_path / "certificate")
-    build = [bare_python, "-I", ROOT / "compact_proofs" / "single_file.py", "-o", tmp_path / "checker.pyz"]
-    subprocess.run(build, check=True, capture_output=True)
+    script, output = ROOT / "compact_proofs" / "single_file.py", tmp_path / "checker.pyz"
+    subprocess.run([bare_python, "-I", script, "-o", output], check=True, capture_output=True)
     return tmp_path
 
 
 def checked(python: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [python, "-I", "checker.pyz", "model", "certificate"]
+    command = [str(python), "-I", "checker.pyz", "model", "certificate"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
