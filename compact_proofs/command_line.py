@@ -219,7 +219,7 @@ def strategies(as_json: bool) -> None:
 def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, output: str) -> None:
     """Train a model that names the largest of its tokens, and write its WEIGHTS (.safetensors).
 
-    The same options give the same weights. Needs PyTorch: pip install 'compact-proofs[train]'.
+    The same options give the same weights. Needs PyTorch: pip install '.[train]' in a clone.
     """
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
     accuracy = sampled_accuracy(weights, SAMPLES, seed=1)
@@ -246,7 +246,7 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
 
     MODEL is an exact model file, or the name of a shipped model; without any, the shipped models of
     max-of-4. Writes a table (frontier.csv) and a picture (frontier.svg, frontier.png). Proofs are
-    kept, so that an interrupted run continues. Needs Matplotlib, the extra `frontier`.
+    kept, so that an interrupted run continues. Needs Matplotlib: pip install '.[frontier]' in a clone.
     """
     # Loaded only here, because they take a second; and before the work, in case they are missing.
     from compact_proofs import frontier as frontiers
@@ -306,7 +306,7 @@ def fuzz(
 
     An accepted claim must be true by brute force, and so must what the checker finds in each group.
     Exit code 0: nothing failed. 1: the checker accepted something false, ended with an exception, or took
-    more than 10 seconds; the files are saved. Needs Hypothesis, the extra `fuzz`.
+    more than 10 seconds; the files are saved. Needs Hypothesis: pip install '.[fuzz]' in a clone.
     """
     if seconds is not None and examples is not None:
         raise click.UsageError("either --seconds or --examples")

@@ -106,7 +106,7 @@ def fuzz(
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        raise ImportError("fuzzing needs Hypothesis: pip install 'compact-proofs[fuzz]'") from None
+        raise ImportError("fuzzing needs Hypothesis: pip install '.[fuzz]' in a clone") from None
     run = processes.Run(
         seed=secrets.randbelow(2**32) if seed is None else seed,
         jobs=processes.cores() if jobs is None else jobs,

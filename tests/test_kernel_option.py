@@ -32,11 +32,71 @@ def outcome(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_not_built(files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(verified, "__file__", "/nowhere/compact_proofs/verified.py")
+    monkeypatch.setattr(verified, "clones", list)
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv(verified.VARIABLE, raising=False)
     assert outcome([*files, "--kernel", "coq"], monkeypatch) == 2
     assert "make -C verified" in capsys.readouterr().err
+
+
+def program_in(folder: Path) -> Path:
+    """A program of the verified checker's name, which does nothing."""
+    folder.mkdir(parents=True)
+    (folder / verified.PROGRAM).write_text("#!/bin/sh\n")
+    (folder / verified.PROGRAM).chmod(0o755)
+    return folder / verified.PROGRAM
+
+
+def test_where_it_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the variable names, before what is built in a clone, before the PATH; never in the working directory."""
+    program_in(tmp_path / "verified")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verified, "clones", list)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv(verified.VARIABLE, raising=False)
+    with pytest.raises(verified.NotBuilt):
+        verified.program()
+    on_path = program_in(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(on_path.parent))
+    assert verified.program() == str(on_path)
+    built = program_in(tmp_path / "clone" / "verified")
+    monkeypatch.setattr(verified, "clones", lambda: [tmp_path / "none", tmp_path / "clone"])
+    assert verified.program() == str(built)
+    named = program_in(tmp_path / "named")
+    monkeypatch.setenv(verified.VARIABLE, str(named))
+    assert verified.program() == str(named)
+    monkeypatch.setenv(verified.VARIABLE, str(tmp_path))
+    with pytest.raises(verified.NotBuilt, match=f"{verified.VARIABLE} names {tmp_path}, which is no program"):
+        verified.program()
+
+
+@pytest.mark.parametrize(
+    ("record", "folders"),
+    [
+        ('{"dir_info": {}, "url": "file:///home/u/a%20clone"}', [Path("/home/u/a clone")]),
+        ('{"dir_info": {"editable": true}, "url": "file:///home/u/clone"}', [Path("/home/u/clone")]),
+        ('{"archive_info": {}, "url": "file:///home/u/wheel.whl"}', []),
+        (None, []),
+    ],
+)
+def test_the_clone_that_was_installed(
+    record: str | None, folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install .` copies the packages elsewhere, but keeps a record of the folder."""
+    information = tmp_path / "compact_proofs-0.1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: compact-proofs\nVersion: 0.1.0\n")
+    if record is not None:
+        (information / "direct_url.json").write_text(record)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(verified, "__file__", "/usr/lib/python3/compact_proofs/verified.py")
+    assert verified.clones() == [Path("/usr/lib/python3"), *folders]
+
+
+def test_not_installed_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages may be copied by hand."""
+    monkeypatch.setattr(sys, "path", [])
+    assert len(verified.clones()) == 1
 
 
 @pytest.mark.parametrize(
