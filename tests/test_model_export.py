@@ -181,7 +181,7 @@ def test_every_number_is_exported_exactly(
     folder = tmp_path_factory.mktemp("weights")
     weights_path, model_path = folder / f"weights{suffix}", folder / "model"
     save(weights_path, {name: tensor_of(bits[name], dtype, SHAPES[name]) for name in bits})
-    model = export(weights_path, model_path)
+    model = export(weights_path, model_path).model
     for name in TENSORS:
         exact = model.weights[name]
         integers = [int(k) for k in exact.integers.entries()]
@@ -219,7 +219,7 @@ def test_all_naming_schemes_give_the_same_bytes(
 ) -> None:
     path = tmp_path / f"weights{suffix}"
     save(path, to_torch(stored(random_weights())))
-    model = export(path, tmp_path / "model")
+    model = export(path, tmp_path / "model").model
     expected = format_model(export_model(random_weights())).encode()
     assert (tmp_path / "model").read_bytes() == format_model(model).encode() == expected
 
@@ -539,10 +539,10 @@ def test_unknown_suffixes_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_missing_files_and_directories_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedWeights, match=r"^no\.npz: not a readable \.npz file: .*No such"):
+    with pytest.raises(UnsupportedWeights, match=r"/no\.npz: No such file or directory$"):
         read_weights(tmp_path / "no.npz")
     (tmp_path / "folder.safetensors").mkdir()
-    with pytest.raises(UnsupportedWeights, match=r"^folder\.safetensors: not a readable"):
+    with pytest.raises(UnsupportedWeights, match=r"/folder\.safetensors: Is a directory$"):
         read_weights(tmp_path / "folder.safetensors")
 
 
@@ -598,7 +598,7 @@ def test_pickled_code_is_refused_and_not_run(
     [
         ([torch.ones(2)], "w.pt: a list, not a state dictionary"),
         ({"epoch": 3}, "tensor epoch: not a dense tensor"),
-        ({"state_dict": {"W_E": torch.ones(2)}}, "tensor state_dict: not a dense tensor"),
+        ({"state_dict": {"epoch": 3}}, "tensor epoch: not a dense tensor; save the tensors alone, by torch.save("),
         ({"W_E": torch.ones(2, 2).to_sparse()}, "tensor W_E: not a dense tensor"),
         ({3: torch.ones(2)}, "tensor 3: its name is not a string"),
         ({"W_E": torch.ones(1).expand(10**12)}, "w.pt: 8000000000000 bytes, limit"),
