@@ -97,7 +97,7 @@ def export(weights: str, task: str, config: str | None, positions: int | None, o
         f"{model.positions} positions), sha256 {sha256}"
     )
     if exported.configuration is not None:
-        click.echo(f"configuration: {click.format_filename(exported.configuration)}, which agrees")
+        click.echo(f"configuration: the one {exported.configuration} agrees")
     click.echo(f"assumed: {', '.join(exported.assumed)}")
     try:
         click.echo(_estimate(float_weights(model)))

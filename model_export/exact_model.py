@@ -40,7 +40,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Exported:
-    """An exact model, the name of the file whose configuration agreed with it, and what was assumed."""
+    """An exact model, the configuration that agreed (`"given"`, `"stored"` or `None`), and what was assumed."""
 
     model: ExactModel
     configuration: str | None
@@ -63,14 +63,15 @@ def export(
     Raises `UnsupportedWeights` where a file cannot be read, or the model is not of the supported
     family by its weights or its configuration, and `OSError` where `output` cannot be written.
     """
-    checkpoint, source = read_checkpoint(weights), weights
+    checkpoint = read_checkpoint(weights)
+    agreed = None if checkpoint.configuration is None else "stored"
     if configuration is not None:
-        checkpoint, source = Checkpoint(checkpoint.tensors, read_configuration(configuration)), configuration
+        checkpoint, agreed = Checkpoint(checkpoint.tensors, read_configuration(configuration)), "given"
     model = export_model(checkpoint.tensors, task, checkpoint.configuration, positions)
     write_model(model, output)
     read = "all" if positions is None else "the first"
     assumed = (*_assumed_settings(checkpoint), f"task {task} over {read} {model.positions} positions")
-    return Exported(model, None if checkpoint.configuration is None else source.name, assumed)
+    return Exported(model, agreed, assumed)
 
 
 def _assumed_settings(checkpoint: Checkpoint) -> list[str]:

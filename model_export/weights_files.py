@@ -200,7 +200,8 @@ def _load_pytorch(path: Path, data: bytes) -> object:
             raise
         what = f"it holds the Python object {held[1]}" if held else "it holds more than tensors"
         raise UnsupportedWeights(
-            f"{path.name}: not a readable {path.suffix} file: {what}, which is not loaded; {STATE_DICT_ADVICE}"
+            f"{path.name}: not a readable {path.suffix} file: {what}, which is not loaded; "
+            f"{STATE_DICT_ADVICE}, and a configuration as JSON"
         ) from error
 
 
