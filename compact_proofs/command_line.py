@@ -23,10 +23,14 @@ from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_ca
 from compact_proofs.shipped import shipped_models
 from compact_proofs.terminal import print_error, print_table, progress_bar
 from compact_proofs.verified import NotBuilt, check_verified
+from model_export.errors import UnsupportedWeights
 from model_export.exact_model import TASKS
-from model_export.training import sampled_accuracy
+from model_export.floating_point import Answer, Weights, float_weights, sampled_accuracy
 
-SAMPLES = 100_000
+# Random inputs of an estimate, and where they start.
+SAMPLES, SAMPLE_SEED = 10_000, 1
+# Logits in a table: the largest.
+LOGITS_SHOWN = 5
 
 
 class _Command(click.Command):
@@ -72,15 +76,82 @@ def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @_command("Write the exact model of trained weights.", "export models/tiny.safetensors -o tiny.model")
 @click.argument("weights")
 @click.option("--task", default="max", show_default=True, help=f"One of: {', '.join(TASKS)}.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The model's configuration: JSON, in TransformerLens's keys.  [default: what is stored in WEIGHTS]",
+)
+@click.option("--positions", type=click.IntRange(2), help="Tokens of an input.  [default: rows of W_pos]")
 @_output("MODEL")
-def export(weights: str, task: str, output: str) -> None:
-    """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded."""
-    model = commands.export(weights, output, task)
+def export(weights: str, task: str, config: str | None, positions: int | None, output: str) -> None:
+    """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded.
+
+    A configuration under which the weights are another function is refused. What is assumed is
+    printed, and so is how often the exported model is right on random inputs.
+    """
+    exported = commands.export(weights, output, task, config, positions)
+    model = exported.model
     sha256 = checker.model.model_hash(Path(output).read_bytes())
     click.echo(
         f"{output}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
         f"{model.positions} positions), sha256 {sha256}"
     )
+    if exported.configuration is not None:
+        click.echo(f"configuration: the one {exported.configuration} agrees")
+    click.echo(f"assumed: {', '.join(exported.assumed)}")
+    try:
+        click.echo(_estimate(float_weights(model)))
+    except UnsupportedWeights as error:
+        click.echo(f"no estimate of its accuracy: {error}")
+
+
+def _estimate(weights: Weights) -> str:
+    accuracy = sampled_accuracy(weights, SAMPLES, SAMPLE_SEED)
+    return f"right on {accuracy:.2%} of {SAMPLES} random inputs (seed {SAMPLE_SEED}; an estimate in floating point)"
+
+
+def _tokens(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[list[int]]:
+    """Inputs, each written as tokens with commas between them."""
+    for value in values:
+        if re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", value) is None:
+            raise click.BadParameter(f"{value!r} is not an input, such as 3,1,4,1", context, parameter)
+    return [[int(token) for token in value.split(",")] for value in values]
+
+
+@_command("Show what a model says to inputs.", "evaluate tiny.model --input 3,1,4")
+@click.argument("model")
+@click.option("--input", "inputs", multiple=True, callback=_tokens, metavar="TOKENS", help="Such as 3,1,4,1.")
+@click.option("--random", type=click.IntRange(0, 10_000), help="Random inputs.  [default: 10, without --input]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Where random inputs start.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all logits.")
+def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int, as_json: bool) -> None:
+    """Show label, answer and largest logits of inputs of an exact MODEL, in floating point.
+
+    Nothing is proved by this. The answer is the output with the largest logit; the margin is the
+    label's logit less the largest other.
+    """
+    if random is None:
+        random = 0 if inputs else 10
+    found = commands.evaluate(model, inputs, random, seed)
+    correct = sum(answer.correct for answer in found)
+    if as_json:
+        click.echo(json.dumps({"inputs": [asdict(answer) for answer in found], "correct": correct, "exact": False}))
+        return
+    print_table(
+        ["input", "label", "answer", "margin", "largest logits"], list(map(_answer_row, found)), words=("input",)
+    )
+    click.echo(f"\nright on {correct} of {len(found)} inputs (in floating point: nothing is proved)")
+
+
+def _answer_row(answer: Answer) -> list[str]:
+    largest = sorted(range(len(answer.logits)), key=lambda output: -answer.logits[output])[:LOGITS_SHOWN]
+    return [
+        ",".join(map(str, answer.input)),
+        str(answer.label),
+        "a tie" if answer.answer is None else str(answer.answer),
+        "" if answer.margin is None else f"{answer.margin:.4g}",
+        "  ".join(f"{output}: {answer.logits[output]:.4g}" for output in largest),
+    ]
 
 
 @_command(
@@ -222,8 +293,7 @@ def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, ou
     The same options give the same weights. Needs PyTorch: pip install '.[train]' in a clone.
     """
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
-    accuracy = sampled_accuracy(weights, SAMPLES, seed=1)
-    click.echo(f"{output}: right on {accuracy:.3%} of {SAMPLES} random inputs (an estimate)")
+    click.echo(f"{output}: {_estimate(weights)}")
 
 
 @_command(

@@ -3,7 +3,7 @@
 import errno
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from checker import Verdict
 from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
-from checker.model import ExactModel
+from checker.model import parse_model
 from model_export.errors import UnsupportedWeights
+from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
-from model_export.training import Weights, save_weights
+from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
+from model_export.training import save_weights
 from model_export.training import train as train_model
 
 FilePath = str | PathLike[str]
@@ -36,9 +38,26 @@ ERRORS = (
 )
 
 
-def export(weights: FilePath, output: FilePath, task: str = "max") -> ExactModel:
-    """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it."""
-    return export_weights(Path(weights), Path(output), task)
+def export(
+    weights: FilePath,
+    output: FilePath,
+    task: str = "max",
+    config: FilePath | None = None,
+    positions: int | None = None,
+) -> Exported:
+    """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it.
+
+    The configuration, a JSON file, must agree; without one, `assumed` of the result says what was
+    assumed. Inputs have as many tokens as the weights have positions, or as `positions` says.
+    """
+    return export_weights(Path(weights), Path(output), task, None if config is None else Path(config), positions)
+
+
+def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0) -> list[Answer]:
+    """What the model in a model file says to inputs, and to so many random ones, in floating point."""
+    weights = float_weights(parse_model(read(str(model))))
+    drawn = [tokens for batch in Forward(weights).random_inputs(random, seed) for tokens in batch.tolist()]
+    return answers(weights, [*inputs, *drawn])
 
 
 def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> bytes:

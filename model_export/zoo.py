@@ -14,8 +14,9 @@ from typing import Any
 from checker.model import model_hash
 from model_export.exact_model import export_model
 from model_export.exact_model_file import format_model
+from model_export.floating_point import sampled_accuracy
 from model_export.naming import canonical_weights
-from model_export.training import sampled_accuracy, save_weights, train
+from model_export.training import save_weights, train
 from model_export.weights_files import read_weights
 
 MANIFEST = "manifest.json"
