@@ -1,7 +1,5 @@
 """The commands as functions on files. Each package does its own work; nothing is decided here."""
 
-import errno
-import os
 import secrets
 from collections.abc import Callable
 from os import PathLike
@@ -18,6 +16,7 @@ from checker.errors import Declined, Rejected
 from checker.model import ExactModel
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import export as export_weights
+from model_export.output_files import require_output, write_whole
 from model_export.training import Weights, save_weights
 from model_export.training import train as train_model
 
@@ -38,6 +37,7 @@ ERRORS = (
 
 def export(weights: FilePath, output: FilePath, task: str = "max") -> ExactModel:
     """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it."""
+    require_output(Path(output), [Path(weights)])
     return export_weights(Path(weights), Path(output), task)
 
 
@@ -46,8 +46,9 @@ def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None =
 
     Some strategies accept a budget: the most operations that the check may take.
     """
+    require_output(Path(output), [Path(model)])
     certificate = prove_model(read(str(model)), strategy, budget)
-    Path(output).write_bytes(certificate)
+    write_whole(Path(output), certificate)
     return certificate
 
 
@@ -78,9 +79,7 @@ def train(
     if path.suffix != ".safetensors":
         raise ValueError(f"{path.name}: weights are written as .safetensors")
     sizes = {"positions": positions, "vocabulary": vocabulary, "width": width, "head_width": width}
-    # Said before minutes of training rather than after.
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "cannot be written", str(path))
+    require_output(path)
     weights = train_model(positions, vocabulary, width, width, seed=seed, steps=steps, progress=progress)
     save_weights(weights, path, {**sizes, "seed": seed, "steps": steps})
     return weights

@@ -22,6 +22,7 @@ from checker.text import MAX_FILE_BYTES
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
+from model_export.output_files import write_whole
 from model_export.weights_files import read_weights
 
 TASKS = ("max",)
@@ -77,7 +78,7 @@ def write_model(model: ExactModel, path: Path) -> None:
     text = format_model(model)
     if len(text) > MAX_FILE_BYTES:
         raise UnsupportedWeights(_too_long("the model", len(text)))
-    path.write_text(text, encoding="ascii", newline="\n")
+    write_whole(path, text.encode("ascii"))
 
 
 def _dyadic(name: str, matrix: npt.NDArray[np.float64]) -> Dyadic:

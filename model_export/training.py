@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import track
 from safetensors.numpy import save
 
+from model_export.output_files import write_whole
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -166,4 +168,4 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, object]) -
     recipe = json.dumps(metadata, sort_keys=True)
     # safetensors writes memory as it lies, so views must become contiguous first.
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    path.write_bytes(save(contiguous, metadata={"recipe": recipe}))
+    write_whole(path, save(contiguous, metadata={"recipe": recipe}))
