@@ -12,6 +12,7 @@ from compact_proofs.command_line import Terminated, main
 
 def run() -> NoReturn:
     """Run the command line and end the process with its exit code, or by the signal that interrupted it."""
+    _open_standard_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
@@ -23,6 +24,15 @@ def run() -> NoReturn:
     if code == UNPRINTED:
         os._exit(code)  # at its own end, Python would try to print once more, and change the code
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Those that are closed, so that no file gets their numbers, which processes started from here would write to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -109,9 +109,8 @@ let read path =
   try
     (* Without blocking, because it would take for ever to open a pipe that nobody writes to. *)
     let file = Unix.openfile path [ Unix.O_RDONLY; Unix.O_NONBLOCK; Unix.O_CLOEXEC ] 0 in
-    let channel = Unix.in_channel_of_descr file in
     Fun.protect
-      ~finally:(fun () -> close_in_noerr channel)
+      ~finally:(fun () -> Unix.close file)
       (fun () ->
         let buffer = Buffer.create 65536 and chunk = Bytes.create 65536 in
         (match (Unix.fstat file).Unix.st_kind with
@@ -122,15 +121,13 @@ let read path =
         | Unix.S_DIR -> unreadable (Unix.error_message Unix.EISDIR)
         | _ -> unreadable "neither a regular file nor a pipe");
         let rec loop () =
-          let count = input channel chunk 0 (Bytes.length chunk) in
+          let count = Unix.read file chunk 0 (Bytes.length chunk) in
           Buffer.add_subbytes buffer chunk 0 count;
           if count > 0 && Buffer.length buffer <= max_file_bytes then loop ()
         in
         loop ();
         Buffer.contents buffer)
-  with
-  | Unix.Unix_error (error, _, _) -> unreadable (Unix.error_message error)
-  | Sys_error why -> unreadable why
+  with Unix.Unix_error (error, _, _) -> unreadable (Unix.error_message error)
 
 (* On standard input, for each case: the sizes of both files in bytes on a line, then both files. On
    standard output, a line of JSON for each case. *)
@@ -165,6 +162,8 @@ let print outcome ~as_json ~groups =
   if outcome.verdict <> "accepted" then prerr_endline (summary outcome)
 
 let () =
+  (* A pipe that nobody reads is an error like others. *)
+  Sys.set_signal Sys.sigpipe Sys.Signal_ignore;
   let flags, files = arguments (List.tl (Array.to_list Sys.argv)) in
   let flag name = List.mem name flags in
   let known = List.for_all (fun name -> List.mem name [ "--json"; "--groups"; "--batch" ]) flags in
