@@ -41,8 +41,13 @@ class Verdict:
         return f"{self.verdict}: {claim if self.verdict == 'accepted' else self.reason}"
 
 
-def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter: Meter) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails."""
+def check_claims(
+    model: ExactModel, sha256: str, certificate: Certificate, meter: Meter, counts: list[int]
+) -> int:
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails.
+
+    What is found in each group is appended to `counts`, that of the failing claim last.
+    """
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
     if not certificate.groups and not certificate.correct:
@@ -58,6 +63,7 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
             raise Rejected(f"{group}: expected queries below the label, or the label alone")
         done = (label, last)
         found = certified_inputs(terms, group)
+        counts.append(found)
         if group.correct > found:
             claimed = f"{group.correct} correct of {group_size(group, model.positions)}"
             raise Rejected(f"{group}: claimed {claimed}, found {found}")
@@ -67,8 +73,13 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
     return correct
 
 
-def check(model_data: bytes, certificate_data: bytes) -> Verdict:
-    """Check a certificate against a model, both given as the bytes of their files. Never raises."""
+def check(
+    model_data: bytes, certificate_data: bytes, counts: list[int] | None = None
+) -> Verdict:
+    """Check a certificate against a model, both given as the bytes of their files. Never raises.
+
+    To `counts`, if given, is appended how many inputs are found certified, group by group.
+    """
     start, meter, sizes = time.perf_counter(), Meter(), (len(model_data), len(certificate_data))
     found = Verdict("declined", model_bytes=sizes[0], certificate_bytes=sizes[1], model_sha256=model_hash(model_data))
     sys.set_int_max_str_digits(0)  # numbers are bounded by the parser; the environment must not matter
@@ -76,7 +87,9 @@ def check(model_data: bytes, certificate_data: bytes) -> Verdict:
         model = parse_model(model_data)
         found.total = model.total
         certificate = parse_certificate(certificate_data, model)
-        found.correct_at_least = check_claims(model, found.model_sha256, certificate, meter)
+        found.correct_at_least = check_claims(
+            model, found.model_sha256, certificate, meter, [] if counts is None else counts
+        )
         found.verdict = "accepted"
     except (Declined, Rejected) as error:
         found.verdict, found.reason = "rejected" if isinstance(error, Rejected) else "declined", str(error)

@@ -1,14 +1,17 @@
 """The command `compact-proofs`.
 
-Exit codes: 0 success (of a check: accepted), 1 rejected, 2 declined, bad input or bad usage. Results
-go to standard output; progress and errors, of one line each, to standard error.
+Exit codes: 0 success (of a check: accepted), 10 rejected, 20 declined; 30 the two kernels do not agree, 40 a
+checker ended without a verdict, 74 what was found could not be printed, 2 bad input or bad usage, 1 an error of
+Python or, of `fuzz`, a failure that it found. A signal is passed on: Ctrl-C is 130 in a shell. Results go to
+standard output; progress and errors, of one line each, to standard error.
 """
 
 import json
 import re
 import shlex
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from io import StringIO
@@ -18,14 +21,26 @@ from typing import Any
 import click
 
 import checker.__main__
+from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
+from checker.errors import Declined
 from compact_proofs import commands, demonstration
-from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_capped
+from compact_proofs.isolated import (
+    DISAGREEMENT,
+    NO_VERDICT,
+    USAGE,
+    Caps,
+    CheckerFailed,
+    OverCap,
+    checker_command,
+    run_capped,
+)
 from compact_proofs.shipped import shipped_models
-from compact_proofs.terminal import print_error, print_table, progress_bar
-from compact_proofs.verified import NotBuilt, check_verified
+from compact_proofs.terminal import OutputLost, print_error, print_table, progress_bar, say, shown
+from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import TASKS
 from model_export.floating_point import Answer, Weights, float_weights, sampled_accuracy
+from model_export.output_files import require_output
 
 # Random inputs of an estimate, and where they start.
 SAMPLES, SAMPLE_SEED = 10_000, 1
@@ -34,7 +49,16 @@ LOGITS_SHOWN = 5
 
 
 class _Command(click.Command):
-    """A command whose help ends with an example, printed as it is to be typed."""
+    """A command whose help ends with an example, printed as it is to be typed.
+
+    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    """
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, args)
+        except click.exceptions.Exit as ended:
+            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -92,17 +116,17 @@ def export(weights: str, task: str, config: str | None, positions: int | None, o
     exported = commands.export(weights, output, task, config, positions)
     model = exported.model
     sha256 = checker.model.model_hash(Path(output).read_bytes())
-    click.echo(
-        f"{output}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
+    say(
+        f"{shown(output)}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
         f"{model.positions} positions), sha256 {sha256}"
     )
     if exported.configuration is not None:
-        click.echo(f"configuration: the one {exported.configuration} agrees")
-    click.echo(f"assumed: {', '.join(exported.assumed)}")
+        say(f"configuration: the one {exported.configuration} agrees")
+    say(f"assumed: {', '.join(exported.assumed)}")
     try:
-        click.echo(_estimate(float_weights(model)))
+        say(_estimate(float_weights(model)))
     except UnsupportedWeights as error:
-        click.echo(f"no estimate of its accuracy: {error}")
+        say(f"no estimate of its accuracy: {error}")
 
 
 def _estimate(weights: Weights) -> str:
@@ -135,12 +159,12 @@ def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int,
     found = commands.evaluate(model, inputs, random, seed)
     correct = sum(answer.correct for answer in found)
     if as_json:
-        click.echo(json.dumps({"inputs": [asdict(answer) for answer in found], "correct": correct, "exact": False}))
+        say(json.dumps({"inputs": [asdict(answer) for answer in found], "correct": correct, "exact": False}))
         return
     print_table(
         ["input", "label", "answer", "margin", "largest logits"], list(map(_answer_row, found)), words=("input",)
     )
-    click.echo(f"\nright on {correct} of {len(found)} inputs (in floating point: nothing is proved)")
+    say(f"\nright on {correct} of {len(found)} inputs (in floating point: nothing is proved)")
 
 
 def _answer_row(answer: Answer) -> list[str]:
@@ -172,7 +196,7 @@ def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
     with progress_bar() as bar:
         bar.start(f"prove by {strategy}")
         certificate = commands.prove(model, strategy, output, budget)
-    click.echo(f"{output}: {len(certificate)} bytes by {strategy}, yet to be checked")
+    say(f"{shown(output)}: {len(certificate)} bytes by {strategy}, yet to be checked")
 
 
 @_command("Check a certificate against a model.", "check tiny.model tiny.certificate --json")
@@ -200,8 +224,9 @@ def check(
 ) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
-    Exit code 0: accepted. 1: rejected, a claim is false. 2: declined, a file cannot be judged, the
-    verdicts of both kernels differ, or the check was ended for the time or the memory that it took.
+    Exit code 0: accepted. 10: rejected, a claim is not established. 20: declined, a file cannot be judged, or it
+    took more than --max-seconds or --max-memory. 30: the two kernels do not agree. Any other: no verdict; 40 if
+    the checker was ended, 74 if the verdict could not be printed, 2 for wrong usage and for --help.
     """
     said, complained = StringIO(), StringIO()
     caps = Caps(max_seconds, max_memory)
@@ -210,13 +235,19 @@ def check(
         if caps != Caps():
             code = _check_capped(model, certificate, as_json, kernel, caps)
         elif kernel == "python":
-            code = checker.__main__.main([*(["--json"] if as_json else []), "--", model, certificate])
+            code = _show(checker.__main__.judge(model, certificate), as_json)
         else:
             code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
-    sys.stdout.write(said.getvalue())
-    sys.stderr.write(complained.getvalue())
+    for text, error in ((said.getvalue(), False), (complained.getvalue(), True)):
+        if text:
+            say(text.removesuffix("\n"), error)
     return code
+
+
+def _show(verdict: checker.Verdict, as_json: bool) -> int:
+    checker.__main__.show(verdict, as_json)
+    return EXIT_CODES[verdict.verdict]
 
 
 def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps: Caps) -> int:
@@ -224,35 +255,32 @@ def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps
     arguments = [*(["--json"] if as_json else []), "--kernel", kernel, "--", model, certificate]
     try:
         code, output, errors = run_capped([sys.executable, "-I", "-m", "compact_proofs", "check", *arguments], caps)
-    except CheckerFailed as error:
-        verdict = checker.Verdict("declined", str(error))
-        code, output = checker.__main__.EXIT_CODES[verdict.verdict], ""
-        errors = f"{verdict.verdict}: {verdict.reason}\n"
-        if as_json:
-            output = json.dumps(asdict(verdict)) + "\n"
-    click.echo(output, nl=False)
-    click.echo(errors, nl=False, err=True)
+    except OverCap as error:
+        return _show(checker.Verdict("declined", str(error)), as_json)
+    sys.stdout.write(output)
+    sys.stderr.write(errors)
     return code
 
 
 def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) -> int:
-    """Print the verdict of the verified checker, and compare it with the Python kernel's if asked to."""
-    verdict = check_verified(model, certificate)
-    code = checker.__main__.EXIT_CODES[str(verdict["verdict"])]
-    line = f"{verdict['verdict']}: {verdict['reason']}"
-    if code == 0:
-        line = f"accepted: at least {verdict['correct_at_least']} of {verdict['total']} inputs are classified correctly"
+    """Print the verdict of the verified checker, or the Python kernel's if asked to compare and they agree."""
+    try:
+        # Once, so that all that is said is about the same bytes.
+        files = contents(model), contents(certificate)
+    except Declined as error:
+        return _show(checker.Verdict("declined", str(error)), as_json)
     if compare:
-        other = commands.check(model, certificate)
-        verdict["python"] = other.verdict
-        same = (verdict["verdict"], verdict.get("correct_at_least", 0)) == (other.verdict, other.correct_at_least)
-        line += ", by both kernels" if same else f" by the verified checker, but {other.verdict} by the Python kernel"
-        code = code if same else 2
+        python, verified = check_both(*files)
+        found, line = asdict(python) | {"verified": verified.without_groups()}, f"{python}, by both kernels"
+    else:
+        verified = check_verified(*files)
+        found, line = verified.without_groups(), str(verified)
+    accepted = verified.verdict == "accepted"
     if as_json:
-        click.echo(json.dumps(verdict))
-    if code or not as_json:
-        click.echo(line, err=code != 0)
-    return code
+        print(json.dumps(found))
+    if not (accepted and as_json):
+        print(line, file=sys.stdout if accepted else sys.stderr)
+    return EXIT_CODES[verified.verdict]
 
 
 @_command("List the proof strategies.", "strategies")
@@ -261,20 +289,20 @@ def strategies(as_json: bool) -> None:
     """List the proof strategies: what each does, its class, and its operations as a formula."""
     found = {strategy.name: strategy.description for strategy in commands.strategies()}
     if as_json:
-        click.echo(json.dumps({"strategies": found}))
+        say(json.dumps({"strategies": found}))
         return
     rows = [[name, description] for name, description in found.items()]
     print_table(["strategy", "what it does"], rows, words=("strategy", "what it does"))
     # SymPy takes a second to import, which no other command needs.
     from certificates.costs import LEGEND, strategy_costs
 
-    click.echo()
+    say()
     for name, operations, asymptotic, unexplained in strategy_costs():
-        click.echo(f"{name}: class {asymptotic}; unexplained dimensions {unexplained}")
-        click.echo(f"    operations {operations}")
-    click.echo()
+        say(f"{name}: class {asymptotic}; unexplained dimensions {unexplained}")
+        say(f"    operations {operations}")
+    say()
     for symbol, meaning in LEGEND.items():
-        click.echo(f"{symbol}: {meaning}")
+        say(f"{symbol}: {meaning}")
 
 
 @_command(
@@ -293,7 +321,7 @@ def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, ou
     The same options give the same weights. Needs PyTorch: pip install '.[train]' in a clone.
     """
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
-    click.echo(f"{output}: {_estimate(weights)}")
+    say(f"{shown(output)}: {_estimate(weights)}")
 
 
 @_command(
@@ -325,11 +353,13 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
 
     directory = Path(output)
     names = models or tuple(name for name in shipped_models() if name.startswith("max-of-4-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in _frontier_files(names, directory):
+        require_output(path, map(Path, names))
     files = [frontiers.model_file(name, directory) for name in names]
     with progress_bar() as bar:
         points, missing = frontiers.frontier(files, directory, processes=processes, starting=bar.start)
     rows = table(points)
-    directory.mkdir(parents=True, exist_ok=True)
     write_csv(rows, directory / "frontier.csv")
     paths = [directory / "frontier.csv", *draw(rows, directory)]
     print_table(
@@ -338,8 +368,18 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
         words=("model", "strategy"),
     )
     for found in missing:
-        click.echo(f"{found.model}: no proof by {found.setting.name}: {found.reason}")
-    click.echo(f"\nFiles are {', '.join(map(str, paths))}.")
+        say(f"{shown(found.model)}: no proof by {found.setting.name}: {printable(found.reason)}")
+    say(f"\nFiles are {', '.join(map(shown, paths))}.")
+
+
+def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
+    """All files that `frontier` may write to its directory, but for those of its results."""
+    yield directory / "frontier.csv"
+    for name in ("frontier", *(f"frontier-{Path(model).stem}" for model in models)):
+        yield from (directory / f"{name}.{suffix}" for suffix in ("svg", "png"))
+    for model in models:
+        if model in shipped_models() and not Path(model).exists():
+            yield directory / f"{model}.model"
 
 
 @_command("Try to make the checker accept something false.", "fuzz --seconds 60")
@@ -384,12 +424,12 @@ def fuzz(
         bar.start("fuzz")
         report = commands.fuzz(examples, seconds, seed, jobs, output, database, bar.start)
     if as_json:
-        click.echo(json.dumps(report, indent=1))
+        say(json.dumps(report, indent=1))
     else:
         from fuzzing.report import COLUMNS, rows, summary
 
         print_table(list(COLUMNS), rows(report), words=("mutation",))
-        click.echo(f"\n{summary(report)}")
+        say(f"\n{summary(report)}")
     return 1 if report["failures"] else 0
 
 
@@ -409,11 +449,11 @@ def demo(model: str, output: str, as_json: bool) -> int:
     with progress_bar(2 * len(commands.strategies())) as bar:
         results = demonstration.demo(output, model, bar.start)
     if as_json:
-        click.echo(json.dumps({"results": [asdict(result) for result in results]}, default=str))
+        say(json.dumps({"results": [asdict(result) for result in results]}, default=str))
     else:
         _print_results(model, Path(output), results)
     accepted = [result.verdict for result in results if result.verdict]
-    return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else 1
+    return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else EXIT_CODES["rejected"]
 
 
 def _print_results(model: str, directory: Path, results: list[demonstration.Result]) -> None:
@@ -436,7 +476,7 @@ def _print_results(model: str, directory: Path, results: list[demonstration.Resu
             ]
         )
     total = next((result.verdict.total for result in results if result.verdict), 0)
-    click.echo(f"{model}: {total:,} inputs\n")
+    say(f"{model}: {total:,} inputs\n")
     print_table(
         [
             "strategy",
@@ -453,7 +493,7 @@ def _print_results(model: str, directory: Path, results: list[demonstration.Resu
     )
     example = results[-1].certificate
     again = shlex.join(checker_command(directory / f"{model}.model", example))
-    click.echo(f"\nFiles are in {directory.resolve()}. Check one again:\n  {again}")
+    say(f"\nFiles are in {shown(directory.resolve())}. Check one again:\n  {printable(again)}")
 
 
 def _percent(part: int, whole: int) -> str:
@@ -462,21 +502,40 @@ def _percent(part: int, whole: int) -> str:
     return f"{millionths // 10**4}.{millionths % 10**4:04}%"
 
 
+class Terminated(BaseException):
+    """A signal asks the process to end. Not an `Exception`, so that nothing on the way takes it for its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code, 128 and the number of a signal for one."""
     try:
         result = command.main(arguments, prog_name="compact-proofs", standalone_mode=False)
     except click.ClickException as error:
         print_error(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         print_error("interrupted")
-        return 130
+        return 128 + signal.SIGINT
+    except Terminated as error:
+        return 128 + error.number
+    except OutputLost as error:
+        print_error(f"what was found cannot be printed: {error}")
+        return UNPRINTED
+    except Disagreement as error:
+        print_error(f"the two kernels do not agree: {error}")
+        return DISAGREEMENT
+    except CheckerFailed as error:
+        print_error(str(error))
+        return NO_VERDICT
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (*commands.ERRORS, CheckerFailed, NotBuilt) as error:
+    except (*commands.ERRORS, NotBuilt) as error:
         print_error(str(error))
     except (ArithmeticError, MemoryError) as error:
         print_error(f"beyond what this command can do: {type(error).__name__} {error}".strip())
     else:
         return result if isinstance(result, int) else 0
-    return 2
+    return USAGE

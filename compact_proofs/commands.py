@@ -1,7 +1,5 @@
 """The commands as functions on files. Each package does its own work; nothing is decided here."""
 
-import errno
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -20,6 +18,7 @@ from model_export.errors import UnsupportedWeights
 from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
 from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
+from model_export.output_files import require_output, write_whole
 from model_export.training import save_weights
 from model_export.training import train as train_model
 
@@ -50,7 +49,9 @@ def export(
     The configuration, a JSON file, must agree; without one, `assumed` of the result says what was
     assumed. Inputs have as many tokens as the weights have positions, or as `positions` says.
     """
-    return export_weights(Path(weights), Path(output), task, None if config is None else Path(config), positions)
+    configuration = None if config is None else Path(config)
+    require_output(Path(output), [Path(weights), *([configuration] if configuration else [])])
+    return export_weights(Path(weights), Path(output), task, configuration, positions)
 
 
 def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0) -> list[Answer]:
@@ -65,8 +66,9 @@ def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None =
 
     Some strategies accept a budget: the most operations that the check may take.
     """
+    require_output(Path(output), [Path(model)])
     certificate = prove_model(read(str(model)), strategy, budget)
-    Path(output).write_bytes(certificate)
+    write_whole(Path(output), certificate)
     return certificate
 
 
@@ -97,9 +99,7 @@ def train(
     if path.suffix != ".safetensors":
         raise ValueError(f"{path.name}: weights are written as .safetensors")
     sizes = {"positions": positions, "vocabulary": vocabulary, "width": width, "head_width": width}
-    # Said before minutes of training rather than after.
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "cannot be written", str(path))
+    require_output(path)
     weights = train_model(positions, vocabulary, width, width, seed=seed, steps=steps, progress=progress)
     save_weights(weights, path, {**sizes, "seed": seed, "steps": steps})
     return weights

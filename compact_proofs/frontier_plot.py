@@ -6,6 +6,7 @@ several models, markers show each, and the line their mean.
 
 import csv
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from matplotlib.ticker import EngFormatter
 
 from compact_proofs.frontier import BRUTE_FORCE
 from compact_proofs.frontier_table import BASELINE, Row
+from model_export.output_files import write_whole
 
 PUBLISHED = Path(__file__).with_name("published_points.csv")
 # What the same rules prove of models that have not been trained (`benchmarks/untrained_points.py`).
@@ -74,7 +76,9 @@ def draw(rows: Sequence[Row], output: Path) -> list[Path]:
             paths.append(output / f"{name}.{suffix}")
             # The salt makes the SVG reproducible: the same names for the same parts.
             with rc_context({"svg.hashsalt": name}):
-                figure.savefig(paths[-1], **options)
+                data = BytesIO()
+                figure.savefig(data, format=suffix, **options)
+            write_whole(paths[-1], data.getvalue())
     return paths
 
 

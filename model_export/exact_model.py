@@ -24,6 +24,7 @@ from model_export.configuration import KEYS, Configuration, check_configuration,
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
+from model_export.output_files import write_whole
 from model_export.weights_files import Checkpoint, read_checkpoint
 
 TASKS = ("max",)
@@ -123,7 +124,7 @@ def write_model(model: ExactModel, path: Path) -> None:
 
     Raises `UnsupportedWeights` where the text is longer than what the checker reads.
     """
-    path.write_text(model_text(model), encoding="ascii", newline="\n")
+    write_whole(path, model_text(model).encode("ascii"))
 
 
 def model_text(model: ExactModel) -> str:

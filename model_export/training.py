@@ -21,6 +21,7 @@ from safetensors.numpy import save
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import SIZES, export_model, model_text
 from model_export.floating_point import Weights
+from model_export.output_files import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -146,4 +147,4 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, object]) -
     recipe = json.dumps(metadata, sort_keys=True)
     # safetensors writes memory as it lies, so views must become contiguous first.
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    path.write_bytes(save(contiguous, metadata={"recipe": recipe}))
+    write_whole(path, save(contiguous, metadata={"recipe": recipe}))
