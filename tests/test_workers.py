@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import pytest
 
 from compact_proofs.shipped import shipped_model
+from compact_proofs.workers import uninterrupted
 
 COMMAND = [sys.executable, "-m", "compact_proofs"]
 # A process of its own ends within a moment; this is for a machine that has a lot to do.
@@ -95,3 +97,20 @@ def test_nothing_is_left(
         tree.end()
         if command == "check":
             os.close(writer)
+
+
+def test_a_signal_waits_for_the_end_of_the_block() -> None:
+    """So that a process is known by then, and can be ended."""
+    started = []
+    with pytest.raises(KeyboardInterrupt):
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            started.append("a process")
+        pytest.fail("the signal was lost")
+    assert started == ["a process"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    thread = Thread(target=lambda: started.append(uninterrupted().__enter__()))
+    thread.start()
+    thread.join()
+    assert len(started) == 2
