@@ -279,7 +279,7 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
     if as_json:
         print(json.dumps(found))
     if not (accepted and as_json):
-        print(line, file=sys.stdout if accepted else sys.stderr)
+        print(printable(line), file=sys.stdout if accepted else sys.stderr)
     return EXIT_CODES[verified.verdict]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from checker import Verdict
 from checker.__main__ import EXIT_CODES
+from compact_proofs.workers import uninterrupted
 
 # What ends without a verdict has codes of its own: kernels that do not agree, a checker that was killed, bad usage.
 DISAGREEMENT, NO_VERDICT, USAGE = 30, 40, 2
@@ -97,24 +98,27 @@ def run_capped(command: Sequence[str], caps: Caps) -> tuple[int, str, str]:
     # The time that passes is what counts; the time of the processor only ends what outlives this process.
     cpu = "" if caps.seconds is None else str(ceil(caps.seconds) + 1)
     memory = "" if caps.memory is None else str(caps.memory)
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-c", _CAPPED, cpu, memory, *command],
-        close_fds=False,  # a file may be named /dev/fd/63, as shells do for <(command)
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # threads take address space
-        start_new_session=True,
-    )
+    process = None
     try:
+        with uninterrupted():
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _CAPPED, cpu, memory, *command],
+                close_fds=False,  # a file may be named /dev/fd/63, as shells do for <(command)
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # they take address space
+                start_new_session=True,
+            )
         output, errors = process.communicate(timeout=caps.seconds)
     except subprocess.TimeoutExpired as error:
         raise OverCap(f"the check took longer than {caps} allows") from error
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     code = process.returncode
     if errors.startswith(OUT_OF_RESOURCES) and code == EXIT_CODES["declined"]:
         raise OverCap(f"{errors.strip().partition(': ')[2]}, under {caps}")

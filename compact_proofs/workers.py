@@ -2,11 +2,17 @@
 
 import os
 import signal
-from collections.abc import Iterable
-from contextlib import suppress
-from multiprocessing import parent_process
-from multiprocessing.process import BaseProcess
-from threading import Thread
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread, current_thread, main_thread
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+# What asks a process to end, and raises an exception here.
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def end_with_parent() -> None:
@@ -19,13 +25,15 @@ def end_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
+    from multiprocessing import parent_process  # a worker has it already; commands that have no workers need it not
+
     parent = parent_process()
     if parent is not None:
         parent.join()
         os.killpg(0, signal.SIGKILL)
 
 
-def end(workers: Iterable[BaseProcess]) -> None:
+def end(workers: "Iterable[BaseProcess]") -> None:
     """End workers at once, with all that they have started."""
     for worker in workers:
         if worker.pid is not None and worker.is_alive():
@@ -33,3 +41,22 @@ def end(workers: Iterable[BaseProcess]) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.kill()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Signals raise their exceptions at the end of the block only: a process started in it is then known."""
+    if current_thread() is not main_thread():
+        yield  # signals are for the main thread alone
+        return
+    arrived: list[tuple[int, FrameType | None]] = []
+    handlers = {number: found for number in INTERRUPTS if callable(found := signal.getsignal(number))}
+    for number in handlers:
+        signal.signal(number, lambda number, frame: arrived.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for received, frame in arrived[:1]:
+            handlers[signal.Signals(received)](received, frame)
