@@ -10,7 +10,7 @@ Every function takes and writes files, because files are what a stranger checks.
 listed in `ERRORS`, each with a message of one line.
 """
 
-from compact_proofs.commands import ERRORS, check, export, fuzz, prove, strategies, train
+from compact_proofs.commands import ERRORS, check, export, fuzz, prove, strategies, theorem, train
 from compact_proofs.demonstration import demo
 
-__all__ = ["ERRORS", "check", "demo", "export", "fuzz", "prove", "strategies", "train"]
+__all__ = ["ERRORS", "check", "demo", "export", "fuzz", "prove", "strategies", "theorem", "train"]
