@@ -14,7 +14,17 @@ from compact_proofs.own_packages import require_own_packages
 
 require_own_packages()
 
-from compact_proofs.commands import ERRORS, check, evaluate, export, fuzz, prove, strategies, train  # noqa: E402
+from compact_proofs.commands import (  # noqa: E402
+    ERRORS,
+    check,
+    evaluate,
+    export,
+    fuzz,
+    prove,
+    strategies,
+    theorem,
+    train,
+)
 from compact_proofs.demonstration import demo  # noqa: E402
 
-__all__ = ["ERRORS", "check", "demo", "evaluate", "export", "fuzz", "prove", "strategies", "train"]
+__all__ = ["ERRORS", "check", "demo", "evaluate", "export", "fuzz", "prove", "strategies", "theorem", "train"]

@@ -283,6 +283,25 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
     return EXIT_CODES[verified.verdict]
 
 
+@_command("Write a theorem of Coq about one model.", "theorem tiny.model tiny.certificate -o tiny.v")
+@click.argument("model")
+@click.argument("certificate")
+@_output("THEOREM")
+def theorem(model: str, certificate: str, output: str) -> int:
+    """Write what a CERTIFICATE proves of a MODEL as a THEOREM (.v), for Coq to prove by itself.
+
+    Nothing is written of files that the checker does not accept; exit codes are those of `check`.
+    """
+    verdict = commands.theorem(model, certificate, output)
+    code = checker.__main__.EXIT_CODES[verdict.verdict]
+    if code:
+        say(str(verdict), error=True)
+    else:
+        claim = f"at least {verdict.correct_at_least} of {verdict.total} inputs are classified correctly"
+        say(f"{shown(output)}: {claim}, yet to be proved: coqc -Q verified CompactProofs {shown(output)}")
+    return code
+
+
 @_command("List the proof strategies.", "strategies")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:

@@ -14,6 +14,7 @@ from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
 from checker.model import parse_model
+from compact_proofs.theorems import module_file, theorem_file
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
@@ -75,6 +76,24 @@ def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None =
 def check(model: FilePath, certificate: FilePath) -> Verdict:
     """The kernel's verdict on a certificate file for a model file."""
     return check_bytes(read(str(model)), read(str(certificate)))
+
+
+def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict:
+    """Write what an accepted certificate proves to `output`, as a theorem that `coqc` is to prove; returns
+    the kernel's verdict. Nothing is written unless it is `accepted`.
+
+    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, or if the
+    certificate uses a rule that the verified checker does not have.
+    """
+    path = module_file(str(output))
+    require_output(path, [Path(model), Path(certificate)])
+    files = read(str(model)), read(str(certificate))
+    verdict = check_bytes(*files)
+    if verdict.verdict == "accepted":
+        if verdict.unverified_rules:
+            raise ValueError(f"not proved sound in Coq: {', '.join(verdict.unverified_rules)}")
+        write_whole(path, theorem_file(*files, verdict, path.name).encode("ascii"))
+    return verdict
 
 
 def strategies() -> list[Strategy]:
