@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certificates.brute_force import prove_brute_force
+from certificates.evaluate import prove_evaluate
 from certificates.exact import measured_exact, prove_exact
 from certificates.short import (
     DEFAULT_PRICE,
@@ -20,6 +21,7 @@ from certificates.short import (
     prove_short,
 )
 from certificates.trivial import prove_trivial
+from checker.check import PROGRAM
 from checker.errors import Declined
 
 
@@ -64,6 +66,8 @@ def prove_auto(model_data: bytes, budget: int | None) -> bytes:
 
     Raises `OverBudget` if no strategy found a proof so short.
     """
+    if model_data.startswith(PROGRAM):
+        return prove_evaluate(model_data)
     if budget is None:
         return prove_exact(model_data)
     exact, _, operations = measured_exact(model_data)
@@ -112,6 +116,12 @@ STRATEGIES: dict[str, Strategy] = {
     )
 }
 
+# For models of version 2.
+PROGRAM_STRATEGIES: dict[str, Strategy] = {
+    "evaluate": _whole("evaluate", "enclose the logits of every input, step by step", prove_evaluate),
+    "auto": STRATEGIES["auto"],
+}
+
 
 def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
     """The certificate that the strategy of this name finds for a model, within a budget of operations.
@@ -120,14 +130,15 @@ def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
     `checker.errors.Declined` where the model file is malformed or the proof would be over a limit of
     the checker, or its numbers are too large to search in floating point.
     """
-    if strategy not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
+    strategies = PROGRAM_STRATEGIES if model_data.startswith(PROGRAM) else STRATEGIES
+    if strategy not in strategies:
+        known = ", ".join(strategies)
         raise UnknownStrategy(f"strategy {strategy!r} is unknown; there are: {known}")
-    if budget is not None and not STRATEGIES[strategy].budgeted:
-        known = ", ".join(name for name, found in STRATEGIES.items() if found.budgeted)
+    if budget is not None and not strategies[strategy].budgeted:
+        known = ", ".join(name for name, found in strategies.items() if found.budgeted)
         raise UnknownStrategy(f"strategy {strategy!r} takes no budget; these do: {known}")
     try:
         with np.errstate(over="raise", invalid="raise"):
-            return STRATEGIES[strategy].prove(model_data, budget)
+            return strategies[strategy].prove(model_data, budget)
     except (OverflowError, FloatingPointError, np.linalg.LinAlgError) as error:
         raise Declined(f"strategy {strategy}: the model's numbers are too large to search in floating point") from error

@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 
 from checker.check import Verdict, check
 from checker.errors import Declined
-from checker.text import MAX_FILE_BYTES
+from checker.text import MAX_FILE_BYTES, any_number_of_digits
 
 EXIT_CODES = {"accepted": 0, "rejected": 10, "declined": 20}
 USAGE, UNPRINTED = 2, 74
@@ -95,6 +95,7 @@ def show(verdict: Verdict, as_json: bool) -> None:
         say(str(verdict), sys.stdout if accepted else sys.stderr)
 
 
+@any_number_of_digits()
 def main(arguments: list[str] | None = None) -> int:
     """Check the files named in `arguments` and print the verdict; returns the exit code."""
     parser = Parser("python -m checker", description=__doc__)

@@ -1,30 +1,61 @@
 """The check: a model file and a certificate file in, a verdict out."""
 
-import sys
 import time
 from dataclasses import dataclass, field
 
 from checker.certificate import Certificate, parse_certificate
 from checker.errors import Declined, Rejected
 from checker.groups import certified_inputs, group_size
-from checker.meter import Meter
+from checker.meter import MAX_PROGRAM_OPERATIONS, Meter
 from checker.model import ExactModel, model_hash, parse_model
+from checker.models.program import parse_program
+from checker.rules.certificate import parse_claim
+from checker.rules.evaluate import check_evaluate
 from checker.tables import Tables
 from checker.terms import Terms
+from checker.text import any_number_of_digits
+
+# How a model of version 2 begins.
+PROGRAM = b"compact-proofs-model 2\n"
+
+# The rules that have a machine-checked proof of soundness (`docs/verified_rules.md`).
+VERIFIED_RULES = {
+    *("embedding", "exact", "low_rank", "round", "scores", "exponential"),
+    *("gaps", "weights", "last", "levels", "enumerate"),
+    *("inputs", "evaluate"),
+}
+
+
+def percentage(part: int, whole: int) -> str:
+    """`part` of `whole` in per cent, rounded down, so that only all is 100.0000%."""
+    if not whole:
+        return "0.0000%"
+    ten_thousandths = part * 10**6 // whole
+    return f"{ten_thousandths // 10**4}.{ten_thousandths % 10**4:04}%"
 
 
 @dataclass
 class Verdict:
     """What was found. `verdict` is "accepted", "rejected" or "declined"; only the first claims anything.
 
-    accepted: at least `correct_at_least` of the `total` inputs of the model whose bytes have the hash
-    `model_sha256` are correct. `operations` is the length of the proof (`checker.meter`).
+    accepted: at least `correct_at_least` of the `total` inputs, which are `share` of them, of the
+    model whose bytes have the hash `model_sha256` are correct. The inputs are those of `task`: all
+    sequences of so many `positions`, of tokens below `tokens`, or for a program those that `inputs`
+    describes; `model` describes the program. `operations` is the length of the
+    proof (`checker.meter`), and `unverified_rules` names those of its rules whose soundness is
+    not proved by machine. rejected: some claim is not established, which does not make it false.
     """
 
     verdict: str
     reason: str = ""
     correct_at_least: int = 0
     total: int = 0
+    share: str = ""
+    task: str = ""
+    tokens: int = 0
+    positions: int = 0
+    inputs: str = ""
+    model: str = ""
     operations: int = 0
     machine_operations: int = 0
     operations_by_rule: dict[str, int] = field(default_factory=dict)
@@ -34,17 +65,31 @@ class Verdict:
     model_sha256: str = ""
     seconds: float = 0.0
 
+    @any_number_of_digits()
     def __str__(self) -> str:
         """The verdict in one line."""
-        counts = f"at least {self.correct_at_least} of {self.total} inputs are classified correctly"
-        claim = f"{counts}, proved in {self.operations} operations, model {self.model_sha256}"
-        return f"{self.verdict}: {claim if self.verdict == 'accepted' else self.reason}"
+        if self.verdict != "accepted":
+            return f"{self.verdict}: {self.reason}"
+        words = f"task {self.task}, inputs {self.inputs}, {self.model}"
+        return ", ".join(
+            [
+                f"accepted: at least {self.correct_at_least} of {self.total} inputs "
+                f"({self.share}) are classified correctly",
+                f"task {self.task} of {self.positions} tokens below {self.tokens}"
+                if not self.model
+                else words,
+                f"proved in {self.operations} operations",
+                *([f"unverified rules: {' '.join(self.unverified_rules)}"] * bool(self.unverified_rules)),
+                f"model {self.model_sha256}",
+            ]
+        )
 
 
 def check_claims(
     model: ExactModel, sha256: str, certificate: Certificate, meter: Meter, counts: list[int]
 ) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails.
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails:
+    what it says is not established by the rules, whether it is true or not.
 
     What is found in each group is appended to `counts`, that of the failing claim last.
     """
@@ -73,28 +118,65 @@ def check_claims(
     return correct
 
 
+def examine_max(
+    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter, counts: list[int]
+) -> int:
+    """The number of inputs proved correct of a model of version 1; `found` says of which."""
+    model = parse_model(model_data)
+    found.total, found.task = model.total, model.task
+    found.tokens, found.positions = model.vocabulary, model.positions
+    certificate = parse_certificate(certificate_data, model)
+    return check_claims(model, found.model_sha256, certificate, meter, counts)
+
+
+def examine_program(
+    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter, counts: list[int]
+) -> int:
+    """The number of inputs proved correct of a model of version 2; `found` says of which."""
+    meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
+    program, claim = parse_program(model_data), parse_claim(certificate_data)
+    inputs = program.inputs
+    found.task, found.inputs, found.model = str(inputs.task), str(inputs), str(program)
+    found.positions, found.tokens = len(inputs.sets), 1 + max(s[-1] for s in inputs.sets)
+    if claim.model_sha256 != found.model_sha256:
+        expected = f"claimed SHA-256 {claim.model_sha256}"
+        raise Rejected(f"model: {expected}, found {found.model_sha256}")
+    found.total = inputs.count(meter)
+    correct = check_evaluate(program, claim.proof, meter, counts)
+    if claim.correct != correct:
+        total = f"claimed {claim.correct} correct, found {correct} in the intervals"
+        raise Rejected(f"total: {total}")
+    return correct
+
+
+@any_number_of_digits()
 def check(
     model_data: bytes, certificate_data: bytes, counts: list[int] | None = None
 ) -> Verdict:
-    """Check a certificate against a model, both given as the bytes of their files. Never raises.
+    """Check a certificate against a model, both given as the bytes of their files.
 
-    To `counts`, if given, is appended how many inputs are found certified, group by group.
+    To `counts`, if given, is appended how many inputs are found certified, in each group or interval.
+
+    Bytes of any kind lead to a verdict: a file that cannot be judged is declined, and so is one for
+    which Python's memory or stack does not suffice. FLINT ends the process where its memory does
+    not; what comes from outside, such as `KeyboardInterrupt`, passes.
     """
-    start, meter, sizes = time.perf_counter(), Meter(), (len(model_data), len(certificate_data))
-    found = Verdict("declined", model_bytes=sizes[0], certificate_bytes=sizes[1], model_sha256=model_hash(model_data))
-    sys.set_int_max_str_digits(0)  # numbers are bounded by the parser; the environment must not matter
+    start, meter, found = time.perf_counter(), Meter(), Verdict("declined")
+    counts = [] if counts is None else counts
     try:
-        model = parse_model(model_data)
-        found.total = model.total
-        certificate = parse_certificate(certificate_data, model)
-        found.correct_at_least = check_claims(
-            model, found.model_sha256, certificate, meter, [] if counts is None else counts
-        )
+        found.model_bytes, found.certificate_bytes = len(model_data), len(certificate_data)
+        found.model_sha256 = model_hash(model_data)
+        examine = examine_program if model_data.startswith(PROGRAM) else examine_max
+        correct = examine(model_data, certificate_data, found, meter, counts)
+        found.correct_at_least, found.share = correct, percentage(correct, found.total)
         found.verdict = "accepted"
     except (Declined, Rejected) as error:
-        found.verdict, found.reason = "rejected" if isinstance(error, Rejected) else "declined", str(error)
+        found.verdict = "rejected" if isinstance(error, Rejected) else "declined"
+        found.reason = str(error)
     except (MemoryError, RecursionError) as error:
         found.reason = f"resources: {type(error).__name__}"
     found.operations, found.machine_operations = meter.operations, meter.machine_operations
-    found.operations_by_rule, found.seconds = meter.by_rule, time.perf_counter() - start
+    found.operations_by_rule = meter.by_rule
+    found.unverified_rules = sorted(meter.by_rule.keys() - VERIFIED_RULES)
+    found.seconds = time.perf_counter() - start
     return found

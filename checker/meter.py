@@ -9,6 +9,8 @@ one for an operation on 64-bit integers in an array, and more for what takes mor
 from checker.errors import Declined
 
 MAX_OPERATIONS = 2**32
+# For models of version 2, whose inputs are tried.
+MAX_PROGRAM_OPERATIONS = 2**35
 # The price of a step that Python interprets, about half a microsecond.
 PYTHON = 256
 
@@ -17,6 +19,7 @@ class Meter:
     """Adds up operations by rule, and declines a proof that is too long."""
 
     def __init__(self) -> None:
+        self.limit, self.limit_name = MAX_OPERATIONS, "max_operations"
         self.by_rule: dict[str, int] = {}
         self.operations = self.machine_operations = 0
 
@@ -25,5 +28,5 @@ class Meter:
         self.by_rule[rule] = self.by_rule.get(rule, 0) + operations
         self.operations += operations
         self.machine_operations += machine_operations
-        if max(self.operations, self.machine_operations) > MAX_OPERATIONS:
-            raise Declined(f"{rule}: proof longer than max_operations = {MAX_OPERATIONS}")
+        if max(self.operations, self.machine_operations) > self.limit:
+            raise Declined(f"{rule}: proof longer than {self.limit_name} = {self.limit}")

@@ -5,6 +5,9 @@ minus and no leading zero, so that every model and every certificate has exactly
 """
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from checker.errors import Declined
 
@@ -18,6 +21,18 @@ ENDLESS = 10**MAX_DIGITS
 Range = tuple[int, int] | tuple[int, int, str]
 NATURAL: Range = (0, ENDLESS)
 POSITIVE: Range = (1, ENDLESS)
+
+
+@contextmanager
+def any_number_of_digits() -> Iterator[None]:
+    """Integers are read and printed whatever limit of digits the process has, which is back afterwards:
+    their length is limited by `Reader`, and verdicts must not depend on the environment."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 class Reader:

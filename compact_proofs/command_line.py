@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 import checker.__main__
+from certificates.strategies import PROGRAM_STRATEGIES
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
 from checker.errors import Declined
 from compact_proofs import commands, demonstration
@@ -99,21 +100,42 @@ def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @_command("Write the exact model of trained weights.", "export models/tiny.safetensors -o tiny.model")
 @click.argument("weights")
-@click.option("--task", default="max", show_default=True, help=f"One of: {', '.join(TASKS)}.")
+@click.option("--task", help="NAME[:PARAMETERS][@POSITIONS], such as sum_modulo:59.  [default: max]")
+@click.option("--tokens", metavar="SETS", help="The tokens of each position, such as '0-58 x2, 59'.")
+@click.option("--read", metavar="WHERE", help="Where answers are read: last, sum, all, or 2,3.")
 @click.option(
     "--config",
     metavar="FILE",
     help="The model's configuration: JSON, in TransformerLens's keys.  [default: what is stored in WEIGHTS]",
 )
+@click.option("--map", "names", metavar="FILE", help="JSON: the name in its format for each name in WEIGHTS.")
 @click.option("--positions", type=click.IntRange(2), help="Tokens of an input.  [default: rows of W_pos]")
 @_output("MODEL")
-def export(weights: str, task: str, config: str | None, positions: int | None, output: str) -> None:
+def export(
+    weights: str,
+    task: str | None,
+    tokens: str | None,
+    read: str | None,
+    config: str | None,
+    names: str | None,
+    positions: int | None,
+    output: str,
+) -> None:
     """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded.
 
+    With --tokens, or `tokens` in the configuration, of any small transformer for any task
+    (docs/weights.md); without, of an attention-only transformer of one layer and one head for `max`.
     A configuration under which the weights are another function is refused. What is assumed is
     printed, and so is how often the exported model is right on random inputs.
     """
-    exported = commands.export(weights, output, task, config, positions)
+    settings = commands.program_settings(config, task=task, tokens=tokens, read=read)
+    if "tokens" in settings:
+        program = commands.export_program(weights, output, settings, names)
+        sha256 = checker.model.model_hash(Path(output).read_bytes())
+        inputs = program.inputs
+        say(f"{shown(output)}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
+        return
+    exported = commands.export(weights, output, task or TASKS[0], config, positions)
     model = exported.model
     sha256 = checker.model.model_hash(Path(output).read_bytes())
     say(
@@ -306,7 +328,8 @@ def theorem(model: str, certificate: str, output: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:
     """List the proof strategies: what each does, its class, and its operations as a formula."""
-    found = {strategy.name: strategy.description for strategy in commands.strategies()}
+    every = [*commands.strategies(), PROGRAM_STRATEGIES["evaluate"]]
+    found = {strategy.name: strategy.description for strategy in every}
     if as_json:
         say(json.dumps({"strategies": found}))
         return

@@ -1,5 +1,6 @@
 """The commands as functions on files. Each package does its own work; nothing is decided here."""
 
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -14,14 +15,17 @@ from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
 from checker.model import parse_model
+from checker.models.program import Program
 from compact_proofs.theorems import module_file, theorem_file
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
 from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
 from model_export.output_files import require_output, write_whole
+from model_export.program import export_program as write_program
 from model_export.training import save_weights
 from model_export.training import train as train_model
+from model_export.weights_files import read_weights
 
 FilePath = str | PathLike[str]
 
@@ -60,6 +64,39 @@ def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int 
     weights = float_weights(parse_model(read(str(model))))
     drawn = [tokens for batch in Forward(weights).random_inputs(random, seed) for tokens in batch.tolist()]
     return answers(weights, [*inputs, *drawn])
+
+
+def program_settings(config: FilePath | None, **given: str | None) -> dict[str, Any]:
+    """The configuration of a model: that of a JSON file, if any, and what is given besides."""
+    settings = {} if config is None else _json_object(config)
+    return settings | {name: value for name, value in given.items() if value is not None}
+
+
+def _json_object(path: FilePath) -> dict[str, Any]:
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UnsupportedWeights(f"{path}: not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UnsupportedWeights(f"{path}: not a JSON object")
+    return found
+
+
+def export_program(
+    weights: FilePath, output: FilePath, settings: dict[str, Any], names: FilePath | None = None
+) -> Program:
+    """Write the program of trained weights (`docs/weights.md`) to `output`, and return it.
+
+    `settings` are the keys of TransformerLens and of `model_export.program`; `names`, a JSON file,
+    maps names in the weights file to those of its format.
+    """
+    require_output(Path(output), [Path(weights), *([] if names is None else [Path(names)])])
+    tensors = dict(read_weights(Path(weights)))
+    for name, renamed in ({} if names is None else _json_object(names)).items():
+        if name not in tensors or renamed in tensors:
+            raise UnsupportedWeights(f"tensor {name}: cannot be called {renamed}")
+        tensors[str(renamed)] = tensors.pop(name)
+    return write_program(tensors, settings, Path(output))
 
 
 def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> bytes:

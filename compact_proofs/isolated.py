@@ -63,7 +63,7 @@ def check_isolated(model: Path, certificate: Path) -> tuple[Verdict, float]:
 class Caps:
     """The most that a check may take: seconds from start to end, and bytes of memory in each process.
 
-    Memory is address space, of which a check that has yet to read its files takes about 200 MiB. None is no cap.
+    Memory is address space; SECURITY.md says how much of it Python and its libraries take. None is no cap.
     """
 
     seconds: float | None = None

@@ -38,7 +38,8 @@ def memory_limit(limit: int) -> Iterator[None]:
 
 def kernel_limits() -> dict[str, int]:
     """The limits of the kernel by their names."""
-    modules = [import_module(f"checker.{path.stem}") for path in sorted(CHECKER.glob("[a-z]*.py"))]
+    paths = [path.relative_to(CHECKER).with_suffix("") for path in sorted(CHECKER.rglob("[a-z]*.py"))]
+    modules = [import_module(".".join(["checker", *path.parts])) for path in paths]
     return {
         name: value
         for module in modules

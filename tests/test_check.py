@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import tokenize
-from dataclasses import fields
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,9 +18,10 @@ import pytest
 
 import checker
 from certificates.exact import prove_exact
+from checker import groups
 from checker.__main__ import main, read
-from checker.certificate import Group
-from checker.check import Verdict, check
+from checker.certificate import Certificate, Group, parse_certificate
+from checker.check import Verdict, check, percentage
 from checker.errors import Declined
 from checker.meter import MAX_OPERATIONS, Meter
 from checker.text import MAX_FILE_BYTES
@@ -28,17 +29,28 @@ from fuzzing.certificates import certificate_file, one_check, singletons
 from fuzzing.models import max_model, model_file
 
 KERNEL = Path(checker.__file__).parent
-SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(KERNEL.rglob("*.py"))}
+SOURCES = {str(path.relative_to(KERNEL)): path.read_text(encoding="utf-8") for path in sorted(KERNEL.rglob("*.py"))}
 TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 every_source = pytest.mark.parametrize("name", TREES)
 
-MAX_LINES_OF_CODE = 755
+# The most lines of code of the kernel for max-of-K, and of what every model of version 2 needs; of
+# each file of its grammar, of a task's file, and of a rule.
+MAX_LINES_OF_CODE = 800
+BUDGETS = {"core": 500, "models": 150, "tasks": 40, "rules": 100}
+CORE = (
+    *("__main__.py", "check.py", "errors.py", "inputs.py", "meter.py", "text.py"),
+    *("numbers/exact.py", "numbers/exponential.py", "numbers/balls.py"),
+)
+PROGRAMS = ("inputs.py", "numbers", "models", "tasks", "rules")
 # Functions of `math` that take integers to integers. Everything else there makes floats.
 INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
 # What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
 INTEGER_NUMPY = {
     *("array", "diff", "full", "int64", "maximum", "minimum", "ndarray", "ones", "where"),
+    *("all", "arange", "cumsum", "divmod", "einsum", "empty", "sort", "stack", "unique", "zeros"),
 }
+# Floats that hold integers exactly, and guesses that integers correct.
+FLOATS = {"numbers/exact.py": {"float64", "sqrt"}}
 # They make floats, or guess a type, unless told.
 NEEDS_DTYPE = {"array", "empty", "full", "ones", "zeros"}
 
@@ -73,7 +85,11 @@ def test_lines_of_code_are_counted_as_stated() -> None:
 def test_the_kernel_is_small() -> None:
     counts = {name: lines_of_code(source) for name, source in SOURCES.items()}
     print(sum(counts.values()), counts)
-    assert sum(counts.values()) <= MAX_LINES_OF_CODE
+    of_max = [counts[name] for name in counts if name.split("/")[0] not in PROGRAMS]
+    assert sum(of_max) <= MAX_LINES_OF_CODE
+    assert sum(counts[name] for name in CORE) <= BUDGETS["core"]
+    for name, count in counts.items():
+        assert count <= BUDGETS.get(name.split("/")[0], MAX_LINES_OF_CODE), name
 
 
 @pytest.mark.outside_mutation
@@ -123,7 +139,8 @@ def test_no_float_takes_part(name: str) -> None:
         if isinstance(node, ast.Import):
             assert "math" not in {alias.name for alias in node.names}, place
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            assert node.value.id != "np" or node.attr in INTEGER_NUMPY, f"{place}: np.{node.attr}"
+            known = INTEGER_NUMPY | FLOATS.get(name, set())
+            assert node.value.id != "np" or node.attr in known, f"{place}: np.{node.attr}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
             if isinstance(owner, ast.Name) and owner.id == "np" and node.func.attr in NEEDS_DTYPE:
@@ -212,7 +229,7 @@ def test_exit_codes(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Cap
     model, certificate = map(str, files)
     assert main([model, certificate]) == 0
     output = capsys.readouterr()
-    assert output.out.startswith("accepted: at least 64 of 64 inputs are classified correctly, ")
+    assert output.out.startswith("accepted: at least 64 of 64 inputs (100.0000%) are classified correctly, ")
     assert output.err == ""
 
     data = files[0].read_bytes()
@@ -382,17 +399,55 @@ def test_what_a_verdict_states(files: tuple[Path, Path]) -> None:
     assert (verdict.model_bytes, verdict.certificate_bytes) == (len(model), len(certificate))
     assert verdict.operations == sum(verdict.operations_by_rule.values()) > 0 < verdict.machine_operations
     assert (verdict.total, verdict.unverified_rules) == (64, [])
+    assert (verdict.share, verdict.task, verdict.tokens, verdict.positions) == ("100.0000%", "max", 4, 3)
     assert str(verdict) == (
-        f"accepted: at least 64 of 64 inputs are classified correctly, proved in {verdict.operations} operations, "
-        f"model {sha256(model).hexdigest()}"
+        "accepted: at least 64 of 64 inputs (100.0000%) are classified correctly, task max of 3 tokens below 4, "
+        f"proved in {verdict.operations} operations, model {sha256(model).hexdigest()}"
     )
     # What was counted before a failure is stated as well, and nothing is claimed.
     forged = check(model, certificate.replace(b"correct 64", b"correct 65", 1))
     assert (forged.verdict, forged.correct_at_least, forged.total) == ("rejected", 0, 64)
     assert (forged.operations, forged.machine_operations) == (verdict.operations, verdict.machine_operations)
     assert forged.operations_by_rule == verdict.operations_by_rule
+    assert (forged.share, forged.task, forged.tokens, forged.positions) == ("", "max", 4, 3)
     assert str(forged) == "rejected: total: claimed 65 correct, found 64 in the groups"
     assert str(Verdict("declined", "why")) == "declined: why"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "stated"),
+    [
+        (0, 1, "0.0000%"),
+        (1, 3, "33.3333%"),
+        (2, 3, "66.6666%"),
+        (16773171, 16777216, "99.9758%"),
+        (10**6 - 1, 10**6, "99.9999%"),
+        (10**7 - 1, 10**7, "99.9999%"),
+        (1024**256 - 1, 1024**256, "99.9999%"),
+        (1024**256, 1024**256, "100.0000%"),
+    ],
+)
+def test_shares_are_rounded_down(part: int, whole: int, stated: str) -> None:
+    assert percentage(part, whole) == stated
+
+
+def test_a_rule_without_a_lemma_is_named_by_the_verdict(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule that the verified checker does not know, taken in place of `levels`."""
+    data = files[0].read_bytes()
+    certificate = certificate_file(data, [Group(0, 0, 0, 1, (one_check(0),))], [singletons(4)])
+
+    def with_fakes(*arguments: object) -> Certificate:
+        found = parse_certificate(*arguments)  # type: ignore[arg-type]
+        fakes = [replace(g, checks=tuple(replace(c, rule="fake") for c in g.checks)) for g in found.groups]
+        return replace(found, groups=tuple(fakes))
+
+    monkeypatch.setattr(sys.modules["checker.check"], "parse_certificate", with_fakes)
+    monkeypatch.setitem(groups.RULES, "fake", groups.check_levels)
+    verdict = check(data, certificate)
+    assert (verdict.verdict, verdict.unverified_rules) == ("accepted", ["fake"])
+    assert " operations, unverified rules: fake, model " in str(verdict)
 
 
 def test_the_limit_of_digits_of_the_environment_is_lifted(files: tuple[Path, Path]) -> None:
@@ -401,7 +456,9 @@ def test_the_limit_of_digits_of_the_environment_is_lifted(files: tuple[Path, Pat
         sys.set_int_max_str_digits(640)
         text = files[1].read_bytes().replace(b"correct 64", b"correct 1" + b"0" * 700, 1)
         assert check(files[0].read_bytes(), text).reason.startswith("total: claimed 1000")
-        assert sys.get_int_max_str_digits() == 0
+        # A verdict of many digits can be printed, and the caller's own limit stays.
+        assert str(Verdict("accepted", "", 10**770)).startswith("accepted: at least 10000")
+        assert sys.get_int_max_str_digits() == 640
     finally:
         sys.set_int_max_str_digits(before)
 

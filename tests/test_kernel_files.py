@@ -527,7 +527,9 @@ def test_what_is_parsed_cannot_be_changed() -> None:
 
 
 def test_a_verdict_claims_nothing_by_itself() -> None:
-    known = {"verdict": "declined", "reason": "", "model_sha256": "", "operations_by_rule": {}, "unverified_rules": []}
+    known = {"verdict": "declined", "operations_by_rule": {}, "unverified_rules": []}
+    known |= dict.fromkeys(("reason", "share", "task", "model_sha256"), "")
     numbers = ("correct_at_least", "total", "operations", "machine_operations", "model_bytes", "certificate_bytes")
+    numbers = (*numbers, "tokens", "positions")
     assert asdict(Verdict("declined")) == known | dict.fromkeys(numbers, 0) | {"seconds": 0.0}
     assert Check("levels", 1, 1, 0, None, ()).levels == ()

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "corpus"))
 files = import_module("files")
 example = import_module("generate")
+programs = import_module("programs")
 
 MAX_SECONDS = 2.0
 MAX_MEMORY = 2**23  # bytes, of Python and NumPy, besides the files
@@ -70,6 +71,52 @@ def large_table(most: int) -> Files:
     return pair(weights, [files.group(0, 0, 0, 0, files.levels_all(0))], (0, 1024))
 
 
+def program(old: str, new: str) -> Files:
+    """A program with a change, and a certificate that claims nothing."""
+    text = programs.changed(old, new)
+    return text.encode(), programs.certificate(text, ()).encode()
+
+
+def claim(old: str, new: str) -> Files:
+    """A program, and a certificate with a change."""
+    text = programs.certificate(programs.PROGRAM)
+    return programs.PROGRAM.encode(), programs.changed(old, new, text).encode()
+
+
+def sequences(positions: int, tokens: int, task: str = "max") -> Files:
+    """All sequences of so many positions and tokens."""
+    sets = " ".join(map(str, [tokens, *range(tokens)])) + "\n"
+    text = programs.changed("positions 2\n3 0 1 2\n2 0 2\n", f"positions {positions}\n{sets * positions}")
+    text = programs.changed("task max", f"task {task}", text)
+    return text.encode(), programs.certificate(text, [(0, tokens**positions - 1, 0)]).encode()
+
+
+def many_numbers() -> Files:
+    """More than 2^24 numbers: 256 rows of 4,096, seventeen times."""
+    wide = "tensor 2 1 4096 0\n" + " ".join(["1"] * 4096) + "\n"
+    text = programs.changed("positions 2\n3 0 1 2\n2 0 2\n", "positions 256\n" + "1 0\n" * 256)
+    text = programs.changed("tensors 2", "tensors 4", text)
+    column = "tensor 3 3 1 0\n1\n0\n0\n"
+    steps = ["embed 3", "linear 0 2", *(f"relu {i}" for i in range(1, 18)), "total 18"]
+    text = text.split("steps")[0] + wide + column + f"steps {len(steps)}\n" + "\n".join([*steps, "end", ""])
+    return text.encode(), programs.certificate(text, [(0, 0, 0)]).encode()
+
+
+def squared_again_and_again() -> Files:
+    steps = [f"product {i} {i}" for i in range(2, 22)]
+    text = programs.last_steps("linear 2 1", *(f"product {i} {i}" for i in range(3, 3 + len(steps))))
+    text = text.replace("tensor 1 3 3 -1", "tensor 1 3 3 60")
+    return text.encode(), programs.certificate(text, [(5, 5, 0)]).encode()
+
+
+def many_bits_of_weights() -> Files:
+    """Eighty thousand weights of 2^2200, for eight passes of 512 bits."""
+    rows, columns = 21, 4096
+    tensor = f"tensor 2 {rows} {columns} 2200\n" + (" ".join(["1"] * columns) + "\n") * rows
+    text = programs.changed("tensors 2", "tensors 3").replace("steps", tensor + "steps")
+    return text.encode(), programs.certificate(text, [(5, 5, 0)], ["8 512 512"] * 8).encode()
+
+
 OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_FILE_BYTES": [
         lambda most: (bytes(most + 1), example.CERTIFICATE),
@@ -103,6 +150,24 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_CHECKS": [lambda most: certificate("correct 1 checks 1", f"correct 1 checks {most + 1}")],
     "MAX_OPERATIONS": [lambda most: long_proof()],
     "MAX_LEVELS": [many_levels],
+    "MAX_TOKEN": [lambda most: program("3 0 1 2", f"3 0 1 {most + 1}")],
+    "MAX_SIZE": [
+        lambda most: program("tensor 1 3 3", f"tensor 1 {most + 1} 3"),
+        lambda most: program("tensor 1 3 3", f"tensor 1 3 {most + 1}"),
+    ],
+    "MAX_STEPS": [lambda most: program("steps 5", f"steps {most + 1}")],
+    "MAX_TENSORS": [lambda most: program("tensors 2", f"tensors {most + 1}")],
+    "MAX_PARAMETERS": [lambda most: program("max 2 0 1", f"max {most + 1} 0 1")],
+    "MAX_PARAMETER": [lambda most: program("max 2 0 1", f"sum_modulo 2 {most + 1} 0")],
+    "MAX_DIVISOR": [lambda most: program("relu 2", f"attend 2 2 2 full 1 0 {most + 1}")],
+    "MAX_PASSES": [lambda most: claim("passes 1", f"passes {most + 1}")],
+    "MAX_INTERVALS": [lambda most: claim("intervals 1", f"intervals {most + 1}")],
+    "MAX_VALUE_BITS": [lambda most: claim("8 8 8", f"{most + 1} 8 300")],
+    "MAX_SEQUENCES": [lambda most: sequences(40, 2), lambda most: sequences(40, 2, "most_frequent")],
+    "MAX_NUMBERS": [lambda most: many_numbers()],
+    "MAX_NUMBER_BITS": [lambda most: squared_again_and_again()],
+    "MAX_ROOM": [lambda most: many_bits_of_weights()],
+    "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent")],
     "MAX_TABLE_BITS": [large_table],
 }
 CASES = [(name, i) for name in OVER for i in range(len(OVER[name]))]

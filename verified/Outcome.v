@@ -1,7 +1,7 @@
 (** * How a check ends other than by acceptance
 
     Mirrors [checker/errors.py]: a file is *declined* when it cannot be judged and *rejected* when it is well
-    formed but one of its claims does not hold. *)
+    formed but one of its claims is not established. *)
 
 From Coq Require Import String.
 

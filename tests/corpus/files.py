@@ -15,7 +15,8 @@ class Case:
 
     `correct` is the claim of an accepted certificate. `keywords` are parts of the reason that the Python kernel
     gives; `reason` says why the pair must be refused. `work_limit`: it is refused for a limit of work that only
-    the Python kernel has. `on_demand`: the files are large, and are not kept but generated.
+    the Python kernel has. `on_demand`: the files are large, and are not kept but generated. `program`: the
+    model is one of version 2.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Case:
     keywords: tuple[str, ...] = ()
     work_limit: bool = False
     on_demand: bool = False
+    program: bool = False
 
 
 def tensor(name: str, rows: Rows, exponent: int = 0) -> str:

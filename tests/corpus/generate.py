@@ -11,6 +11,7 @@ from pathlib import Path
 
 import claims
 import fields
+import programs
 import spellings
 from files import Case
 
@@ -82,6 +83,8 @@ def all_cases() -> list[Case]:
         *spellings.cases(MODEL, CERTIFICATE, b"tensor W_U 2 2 -2\nNUMBER 0\n", b"levels 24 NUMBER 0 rest 0"),
         *fields.cases(MODEL, CERTIFICATE),
         *claims.refused(),
+        *programs.accepted(),
+        *programs.refused(),
     ]
     names = [case.name for case in cases]
     if len(names) != len(set(names)):
@@ -100,7 +103,7 @@ def expectation(case: Case) -> dict[str, object]:
         expected["correct_at_least"] = case.correct
     else:
         expected["keywords"] = list(case.keywords)
-    return {**expected, "reason": case.reason, "work_limit": case.work_limit}
+    return {**expected, "reason": case.reason, "work_limit": case.work_limit, "program": case.program}
 
 
 def contents(on_demand: bool) -> dict[str, bytes]:

@@ -99,7 +99,7 @@ def damaged(data: bytes) -> dict[str, tuple[bytes, str]]:
         "no-break-space": (data.replace(b" ", b"\xc2\xa0", 1), ascii_only),
         "comment": (data.replace(b"\n", b"\n# comment\n", 1), "expected"),
         "first-line-twice": (data.split(b"\n")[0] + b"\n" + data, "expected"),
-        "version-2": (data.replace(b" 1\n", b" 2\n", 1), "expected 1"),
+        "version-3": (data.replace(b" 1\n", b" 3\n", 1), "expected 1"),
         "version-1.0": (data.replace(b" 1\n", b" 1.0\n", 1), "expected 1"),
         "version-missing": (data.replace(b" 1\n", b"\n", 1), "expected 1"),
         "capital-letters": (data.upper(), "expected compact-proofs"),

@@ -1,0 +1,88 @@
+"""Strategy `evaluate`: every input of a program tried, at the fewest bits that decide nearly all."""
+
+from collections.abc import Sequence
+
+from checker.errors import Declined
+from checker.inputs import MAX_SEQUENCES
+from checker.meter import Meter
+from checker.model import model_hash
+from checker.models.evaluation import Plan
+from checker.models.program import Program, parse_program
+from checker.numbers.balls import Precision
+from checker.rules.evaluate import MAX_BITS, MAX_VALUE_BITS, Evaluate, Sizes, certified_inputs
+
+# Bits of a first pass to choose from: the fewer, the faster, up to 28 above all.
+LADDER = (16, 20, 22, 24, 26, 28, 38, 48, 56, 80, 128, 256)
+# What undecided inputs are tried again with, beyond the first pass.
+MORE_BITS = (12, 40)
+# Places where the sample is taken, and sequences at each of them.
+PLACES, RUN = 16, 32
+# A pass that leaves more of the sample undecided than this costs more than more bits for all.
+UNDECIDED = 0.02
+
+
+def prove_evaluate(model_data: bytes) -> bytes:
+    """A certificate that tries every input. Raises `Declined` for what the checker would decline."""
+    program = parse_program(model_data)
+    if program.inputs.sequences > MAX_SEQUENCES:
+        size = f"{program.inputs.sequences} sequences, limit max_sequences = {MAX_SEQUENCES}"
+        raise Declined(f"strategy evaluate: {size}")
+    passes = choose_passes(program)
+    last = program.inputs.sequences - 1
+    correct = count(program, passes, [(0, last)])
+    proof = Evaluate(tuple(passes), ((0, last, correct),))
+    return format_claim(model_hash(model_data), correct, proof).encode("ascii")
+
+
+def sizes(bits: int) -> Sizes:
+    """A pass of so many bits: weights as fine as values, exponentials somewhat finer."""
+    return min(bits, MAX_VALUE_BITS), min(bits, MAX_BITS), min(bits + 2, MAX_BITS)
+
+
+def count(program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[int, int]]) -> int:
+    """How many inputs among the sequences of the intervals the kernel certifies."""
+    meter = Meter()
+    meter.limit = 2**62
+    plan = Plan(program, meter)
+    precisions = [Precision(program.tensors, each) for each in passes]
+    return sum(
+        certified_inputs(plan, precisions, listed, meter)
+        for first, last in intervals
+        for listed in program.inputs.listed(first, last, meter)
+    )
+
+
+def choose_passes(program: Program) -> list[Sizes]:
+    """The fewest bits that decide nearly all of a sample that any bits decide, and more for the rest."""
+    sample = sample_intervals(program.inputs.sequences)
+    inputs = sum(
+        len(listed.labels)
+        for first, last in sample
+        for listed in program.inputs.listed(first, last, Meter())
+    )
+    found = [0]
+    for bits in LADDER:
+        found.append(count(program, [sizes(bits)], sample))
+        undecided = inputs - found[-1]
+        # Wrong inputs stay undecided at any number of bits, and then the count stops growing.
+        if undecided <= UNDECIDED * inputs or found[-1] == found[-2] > 0:
+            break
+    passes = [sizes(bits), *(sizes(bits + more) for more in MORE_BITS)]
+    return list(dict.fromkeys(passes))
+
+
+def sample_intervals(sequences: int) -> list[tuple[int, int]]:
+    """Runs of sequences, evenly spaced; all, where there are few."""
+    if sequences <= PLACES * RUN:
+        return [(0, sequences - 1)]
+    starts = [(sequences - RUN) * i // (PLACES - 1) for i in range(PLACES)]
+    return [(start, start + RUN - 1) for start in starts]
+
+
+def format_claim(model_sha256: str, correct: int, proof: Evaluate) -> str:
+    """The canonical text of a certificate of version 2 (`docs/formats.md`)."""
+    passes = [" ".join(map(str, each)) for each in proof.passes]
+    intervals = [" ".join(map(str, each)) for each in proof.intervals]
+    lines = ["compact-proofs-certificate 2", f"model {model_sha256}", f"correct {correct}"]
+    lines += ["rule evaluate", f"passes {len(passes)}", *passes]
+    return "\n".join([*lines, f"intervals {len(intervals)}", *intervals, "end", ""])

@@ -1,0 +1,107 @@
+"""Inputs: the sequences over given token sets that a task has labels for, in lexicographic order.
+
+Sequence number c of the product of the sets has at position j the token number
+(c // (product of the sizes after j)) % (size j) of set j.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from checker.arithmetic import Array
+from checker.errors import Declined
+from checker.meter import Meter
+from checker.model import MAX_POSITIONS
+from checker.tasks.registry import MAX_PARAMETER, MAX_PARAMETERS, TASKS, make_task
+from checker.tasks.task import Task
+from checker.text import Reader
+
+MAX_TOKEN = 4095
+# The most sequences that are listed, and how many tokens at a time.
+MAX_SEQUENCES = 2**28
+LISTED = 2**20
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Some inputs: the numbers of their tokens in the sets [inputs, positions], and their labels
+    [inputs, answers]."""
+
+    numbers: Array
+    labels: Array
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The token set of each position, ascending, and the task."""
+
+    sets: tuple[tuple[int, ...], ...]
+    task: Task
+
+    # How many sequences there are, with labels or without.
+    sequences = property(lambda self: prod(len(tokens) for tokens in self.sets))
+    arrays = cached_property(lambda self: [np.array(s, dtype=np.int64) for s in self.sets])
+
+    def __str__(self) -> str:
+        """The set of inputs in words."""
+        parts: list[tuple[str, str]] = []
+        for j, tokens in enumerate(self.sets):
+            span = tokens[-1] - tokens[0] + 1 == len(tokens)
+            words = f"{tokens[0]}-{tokens[-1]}" if span else ",".join(map(str, tokens[:8]))
+            words = words if len(tokens) > 1 else str(tokens[0])
+            words += ",..." if not span and len(tokens) > 8 else ""
+            if parts and parts[-1][1] == words:
+                parts[-1] = (parts[-1][0].split("-")[0] + f"-{j}", words)
+            else:
+                parts.append((str(j), words))
+        return "; ".join(f"position {place}: tokens {words}" for place, words in parts)
+
+    def listed(self, first: int, last: int, meter: Meter) -> Iterator[Listed]:
+        """The inputs among the sequences from number `first` to number `last`, some at a time."""
+        if last - first >= MAX_SEQUENCES:
+            limit = f"limit max_sequences = {MAX_SEQUENCES}"
+            raise Declined(f"inputs: {last - first + 1} sequences, {limit}")
+        count, step = last - first + 1, LISTED // len(self.sets)
+        meter.add("inputs", count, count * 16 * len(self.sets))
+        for start in range(first, last + 1, step):
+            end = min(start + step, last + 1)
+            numbers = self._numbers(start, end)
+            read = [self.arrays[j][numbers[:, j]] for j in self.task.read]
+            labels, labelled = self.task.labels(np.stack(read, axis=1))
+            yield Listed(numbers[labelled], labels[labelled])
+
+    def _numbers(self, start: int, end: int) -> Array:
+        """The token numbers of sequences `start` to `end - 1`, [sequences, positions]."""
+        columns, remaining = [], np.arange(end - start)
+        carry = start
+        for tokens in reversed(self.sets):
+            # `carry` may be larger than a word; what varies is small.
+            carry, digit = divmod(carry, len(tokens))
+            remaining = remaining + digit
+            remaining, column = np.divmod(remaining, len(tokens))
+            columns.append(column)
+        return np.stack(columns[::-1], axis=1)
+
+    def count(self, meter: Meter) -> int:
+        """How many inputs there are."""
+        if self.task.total:
+            return self.sequences
+        return sum(len(some.labels) for some in self.listed(0, self.sequences - 1, meter))
+
+
+def parse_inputs(reader: Reader) -> Inputs:
+    """A task, and a set of tokens for each position."""
+    reader.take("task")
+    name = reader.word(*(task.name for task in TASKS))
+    [count] = reader.take((0, MAX_PARAMETERS, "max_parameters"))
+    parameters = reader.integers(count, (0, MAX_PARAMETER, "max_parameter"))
+    reader.take("\n")
+    [positions] = reader.take("positions", (1, MAX_POSITIONS, "max_positions"), "\n")
+    sets = []
+    for _ in range(positions):
+        sets.append(reader.ascending((1, MAX_TOKEN + 1), (0, MAX_TOKEN, "max_token")))
+        reader.take("\n")
+    return Inputs(tuple(sets), make_task(name, parameters, positions))

@@ -1,0 +1,1 @@
+"""Exact arithmetic on arrays: rounded weights, exponentials and balls."""

@@ -1,0 +1,1 @@
+"""Rules, one file each: what a certificate of the rule says, and its check."""

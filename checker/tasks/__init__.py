@@ -1,0 +1,1 @@
+"""Tasks: which labels a sequence of tokens has, if any. Each task is one file."""

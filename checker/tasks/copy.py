@@ -1,0 +1,16 @@
+"""The task `copy`: the tokens themselves, as many answers as positions."""
+
+from checker.arithmetic import Array
+from checker.tasks.task import Labels, Task, always
+
+
+class Copy(Task):
+    """The tokens themselves."""
+
+    name = "copy"
+
+    def labels(self, x: Array) -> Labels:
+        return always(x)
+
+    def words(self) -> str:
+        return "the tokens"
