@@ -14,7 +14,7 @@ The residual of EU is one of the embedding itself, which no model can change wit
 circuit there are tables, and no models. Gross et al. (arXiv 2406.11779, section 5) call it structureless noise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from certificates.short import DEFAULT_PRICE, Cut, Rank, prove_short
-from certificates.strategies import CLASSES, prove
+from certificates.boxes import BoxSearch
+from certificates.prover import Prover
+from certificates.short import LOW_RANK_EU, LOW_RANK_OV, LOW_RANK_QK, LOWEST_PRICE, Cut, Rank, low_rank_tables
+from checker.model import parse_model
 from compact_proofs.commands import export
 from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
@@ -34,18 +36,18 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS = 100
 TABLE_DRAWS = 1000
-# The strategy in whose bound the circuit's residual is charged, and whose explanation of it is kept.
-STRATEGIES = {"QK": "low-rank-QK", "OV": "low-rank", "EU": "low-rank-EU"}
+# How each circuit is explained; the others are exact.
+CUTS = {"QK": LOW_RANK_QK, "OV": LOW_RANK_OV, "EU": LOW_RANK_EU}
 PRODUCTS = {"QK": ("W_Q", "W_K"), "OV": ("W_V", "W_O")}
 # Of the model as it was trained, and of the explanation with no residual at all.
 TRAINED, WITHOUT = "trained", "without"
-RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+RANKS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
 
 
 @dataclass(frozen=True)
 class DrawRow:
     """A model whose residual of one circuit is what `residual` says (a draw's number, or `trained`, or
-    `without`), its bound by the strategy of that circuit, and its accuracy in floating point."""
+    `without`), its bound by a proof that knows that circuit by low rank, and its accuracy in floating point."""
 
     circuit: str
     residual: str
@@ -92,10 +94,10 @@ class Circuit:
 
 
 def circuit(weights: Weights, name: str) -> Circuit:
-    """The circuit `name` (QK, OV or EU) of a model, explained as far as the hints of its strategy go."""
+    """The circuit `name` (QK, OV or EU) of a model, explained as far as the hints of its class go."""
     w = {key: np.asarray(weight, np.float64) for key, weight in weights.items()}
     width = w["W_E"].shape[1]
-    rank = CLASSES[STRATEGIES[name]][name].ranks[0].of(width)
+    rank = CUTS[name].ranks[0].of(width)
     queries = w["W_E"] + w["W_pos"][-1]
     if name == "QK":
         return Circuit(queries, w["W_Q"] @ w["W_K"].T, w["W_E"].T / np.sqrt(w["W_Q"].shape[1]), rank)
@@ -159,7 +161,7 @@ def statistics(found: Circuit, residual: Floats) -> dict[str, float]:
 def table_rows(weights: Weights, draws: int = TABLE_DRAWS, seed: int = 0) -> list[TableRow]:
     """The statistics of every circuit's residual among those of random ones."""
     rows = []
-    for name in STRATEGIES:
+    for name in CUTS:
         found = circuit(weights, name)
         residual, draw = residuals(found)
         generator = np.random.default_rng(seed)
@@ -169,6 +171,15 @@ def table_rows(weights: Weights, draws: int = TABLE_DRAWS, seed: int = 0) -> lis
             mean, std = float(values.mean()), float(values.std(ddof=1))
             rows.append(TableRow(name, statistic, value, mean, std, (value - mean) / std))
     return rows
+
+
+def whole_proof(model_data: bytes, cuts: Mapping[str, Cut]) -> bytes:
+    """A proof with one check for each group of a label and some queries, which must hold for every input of the
+    group: with no inputs left out of a group there is nothing to choose, and what it certifies follows smoothly
+    what is known of the tables."""
+    prover = Prover(model_data, low_rank_tables(parse_model(model_data), cuts))
+    search = BoxSearch(prover, whole=True)
+    return prover.certificate(search.groups(LOWEST_PRICE * prover.model.total))
 
 
 def draw_row(task: tuple[str, str], weights: Path, output: Path, how: How) -> DrawRow:
@@ -182,7 +193,7 @@ def draw_row(task: tuple[str, str], weights: Path, output: Path, how: How) -> Dr
         tensors = with_residual(tensors, name, draw(np.random.default_rng([ord(name[0]), int(kind)])))
     model = _exported(tensors, output / f"{name}-{kind}")
     certificate = model.with_suffix(".certificate")
-    proof = proved(model, certificate, partial(prove, strategy=STRATEGIES[name]), how)
+    proof = proved(model, certificate, partial(whole_proof, cuts={name: CUTS[name]}), how)
     return DrawRow(name, kind, proof.operations, proof.correct_at_least, proof.total, accuracy(tensors)[0])
 
 
@@ -191,10 +202,9 @@ def direction_row(task: tuple[str, int], weights: Path, output: Path, how: How) 
     name, rank = task
     tensors = read(weights)
     model = _exported(tensors, output / f"{name}-rank-{rank}")
-    matrices = CLASSES[STRATEGIES[name]][name].matrices
-    cuts = {name: Cut(matrices, (Rank(constant=rank), Rank(constant=1)))}
+    cuts = {name: Cut(CUTS[name].matrices, (Rank(constant=rank), Rank(constant=1)))}
     certificate = model.with_suffix(".certificate")
-    proof = proved(model, certificate, partial(prove_short, cuts=cuts, budget=None, price=DEFAULT_PRICE), how)
+    proof = proved(model, certificate, partial(whole_proof, cuts=cuts), how)
     found = circuit(tensors, name)
     first = found.left @ found.middle
     # As in the hint, one of the rank is the mean.
@@ -224,6 +234,6 @@ def noise(
     kinds = [TRAINED, WITHOUT, *map(str, range(draws))]
     tasks = [(name, kind) for name in PRODUCTS for kind in kinds]
     drawn = in_parallel(partial(draw_row, weights=weights, output=output, how=how), tasks, workers, starting)
-    ranks = [(name, rank) for name in STRATEGIES for rank in RANKS]
+    ranks = [(name, rank) for name in CUTS for rank in RANKS]
     directions = in_parallel(partial(direction_row, weights=weights, output=output, how=how), ranks, workers, starting)
     return drawn, directions
