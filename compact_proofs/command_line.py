@@ -276,6 +276,7 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
 @click.argument("parts", nargs=-1, type=click.Choice(["seeds", "noise", "fine-tuning"]))
 @click.option("--family", "families", multiple=True, metavar="NAME", help="Of the part `seeds`.  [default: all]")
 @click.option("--seeds", type=click.IntRange(1), help="The most models of each family.")
+@click.option("--no-training", is_flag=True, help="Leave out models of the part `seeds` that are yet to be trained.")
 @click.option("--draws", type=click.IntRange(2), default=100, show_default=True, help="Of the part `noise`.")
 @click.option(
     "-o",
@@ -293,6 +294,7 @@ def study(
     parts: tuple[str, ...],
     families: tuple[str, ...],
     seeds: int | None,
+    no_training: bool,
     draws: int,
     output: str,
     processes: int | None,
@@ -317,9 +319,10 @@ def study(
                 Path(output),
                 Workers(processes, scheduler),
                 How(recheck, verified),
-                lambda step, part=part, bar=bar: bar.start(f"{part}: {step}"),
+                bar.start,
                 families,
                 seeds,
+                not no_training,
                 draws,
             )
             report = PARTS[part](run)

@@ -12,6 +12,7 @@ The penalty is the mean of these charges, with Frobenius norms for the residuals
 left: another model of the same vocabulary, as narrow as the explanation.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,14 +53,25 @@ RESIDUAL_PENALTY, DIRECT_PENALTY = 0.02, 0.05
 RESCALED = 4.0
 # Half of each batch has tokens this close to the largest one, on average: inputs that proofs find hard.
 NEAR = 3.0
+RECIPE: dict[str, int | float] = {
+    "qk_rank": QK_RANK,
+    "ov_rank": OV_RANK,
+    "steps": STEPS,
+    "batch_size": BATCH_SIZE,
+    "learning_rate": LEARNING_RATE,
+    "residual_penalty": RESIDUAL_PENALTY,
+    "direct_penalty": DIRECT_PENALTY,
+    "rescaled": RESCALED,
+    "near": NEAR,
+}
 HINT_BITS = 24
 
 # Stages of a model, and the classes that prove it.
 TRAINED, FINE_TUNED, COMPRESSED = "trained", "fine-tuned", "compressed"
 QUADRATIC, NARROW = "quadratic", "narrow"
 CHEAPEST = "quadratic-QK-low-rank-EU"
-STAGES = {TRAINED: (CHEAPEST, "sub-cubic"), FINE_TUNED: (QUADRATIC,), COMPRESSED: (NARROW,)}
-PRICES = (15, 16, 17, 18, 18.5, 19, 19.5, 20, 20.5, 21, 21.5, 22, 22.5, 23, 24, 26)
+STAGES = {TRAINED: (CHEAPEST,), FINE_TUNED: (QUADRATIC,), COMPRESSED: (NARROW,)}
+PRICES = (15, 16, 17, 18, 18.5, 19, 19.5, 20, 20.5, 21, 21.5, 22, 22.5, 23, 24)
 
 
 @dataclass(frozen=True)
@@ -245,19 +257,20 @@ def tuning_rows(task: tuple[int, Path], output: Path, how: How) -> list[TuningRo
     seed, weights = task
     trained = read(weights)
     tuned = read(_fine_tuned(seed, weights, output / f"seed-{seed}.safetensors"))
-    stages = {TRAINED: trained, FINE_TUNED: tuned, COMPRESSED: compressed(tuned)}
+    stages: dict[str, Weights] = {TRAINED: trained, FINE_TUNED: tuned, COMPRESSED: compressed(tuned)}
     return [
         row for stage, stage_weights in stages.items() for row in _stage_rows(seed, stage, stage_weights, output, how)
     ]
 
 
 def _fine_tuned(seed: int, weights: Path, path: Path) -> Path:
-    """The weights file `path`, made from `weights` unless it was kept whole, by this code."""
+    """The weights file `path`, made from `weights` unless it was kept whole, by this recipe."""
     record = path.with_suffix(".json")
-    key = {"weights": file_sha256(weights), "code": file_sha256(Path(__file__))}
+    recipe = {"seed": seed, **RECIPE}
+    key = {"weights": file_sha256(weights), "recipe": json.dumps(recipe)}
     if kept(record, key) != {"sha256": file_sha256(path)}:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_weights(fine_tune(read(weights), seed), path, {"seed": seed, "steps": STEPS})
+        save_weights(fine_tune(read(weights), seed), path, recipe)
         keep(record, key, {"sha256": file_sha256(path)})
     return path
 

@@ -12,7 +12,7 @@ from compact_proofs.study.noise import noise, table_rows
 from compact_proofs.study.plan import FAMILIES, StudyModel, planned
 from compact_proofs.study.proofs import How
 from compact_proofs.study.records import write_csv
-from compact_proofs.study.run import study, trained
+from compact_proofs.study.run import study, trained, weights_file
 from compact_proofs.study.workers import Workers, in_parallel
 
 # The family whose seeds the pictures are about, and of which the model of noise and those of fine-tuning are.
@@ -41,7 +41,7 @@ class Report:
 @dataclass(frozen=True)
 class Run:
     """One call of the study: where its files go, who does the work, how, and who is told of progress. `seeds` is
-    the most of each family, `draws` how many random residuals there are for each circuit."""
+    the most of each family, without `training` those whose weights are there; `draws` how many random residuals there are for each circuit."""
 
     output: Path
     workers: Workers
@@ -49,19 +49,23 @@ class Run:
     starting: Callable[[str], None]
     families: Sequence[str]
     seeds: int | None
+    training: bool
     draws: int
 
 
 def seeds(run: Run) -> Report:
     """Train, prove and check the models of every family, and compare the strategies."""
     families = run.families or tuple(FAMILIES)
-    planned_models = list(planned(families, run.seeds))
-    models, proofs, missing = study(planned_models, run.output, run.workers, run.how, run.starting)
+    wanted = [
+        model for model in planned(families, run.seeds) if run.training or weights_file(model, run.output).exists()
+    ]
+    models, proofs, missing = study(wanted, run.output, run.workers, run.how, run.starting)
     rows = table.summary(models, proofs)
     names = ("models.csv", "proofs.csv", "summary.csv")
-    for found, name in zip((models, proofs, rows), names, strict=True):
-        write_csv(found, run.output / name)
     files = [run.output / name for name in names]
+    write_csv(models, files[0])
+    write_csv(proofs, files[1])
+    write_csv(rows, files[2])
     if FAMILY in families:
         own = [("seeds.png", pictures.seeds_picture(proofs, FAMILY))]
         own.append(("faithfulness.png", pictures.faithfulness_picture(models, proofs, FAMILY)))
@@ -79,9 +83,10 @@ def noise_part(run: Run) -> Report:
     draws, directions = noise(weights, run.output / "noise", run.workers, run.how, run.draws, run.starting)
     tables = table_rows(read(weights))
     names = ("noise.csv", "noise_tables.csv", "directions.csv")
-    for rows, name in zip((draws, tables, directions), names, strict=True):
-        write_csv(rows, run.output / name)
     files = [run.output / name for name in names]
+    write_csv(draws, files[0])
+    write_csv(tables, files[1])
+    write_csv(directions, files[2])
     files.append(pictures.save(pictures.draws_picture(draws), run.output / "noise.png"))
     files.append(pictures.save(pictures.directions_picture(directions), run.output / "directions.png"))
     return Report(
@@ -110,4 +115,4 @@ PARTS: dict[str, Callable[[Run], Report]] = {"seeds": seeds, "noise": noise_part
 
 def _trained(numbers: Sequence[int], run: Run) -> list[Path]:
     models = [StudyModel(FAMILIES[FAMILY], seed) for seed in numbers]
-    return in_parallel(partial(trained, folder=run.output / "weights"), models, run.workers, run.starting)
+    return in_parallel(partial(trained, output=run.output), models, run.workers, run.starting)

@@ -88,7 +88,7 @@ def study(
 
 def study_model(model: StudyModel, output: Path, how: How) -> Found:
     """All that the study finds about one model."""
-    weights = trained(model, output / "weights")
+    weights = trained(model, output)
     path = output / "models" / f"{model.name}.model"
     path.parent.mkdir(parents=True, exist_ok=True)
     export(weights, path)
@@ -105,20 +105,26 @@ def study_model(model: StudyModel, output: Path, how: How) -> Found:
     return row, proofs, missing
 
 
-def trained(model: StudyModel, folder: Path) -> Path:
-    """The weights file of a model, trained unless it is in `folder` as its hash, in a file beside it, says.
+def weights_file(model: StudyModel, output: Path) -> Path:
+    """Where the weights of a model are, or will be."""
+    return output / "weights" / f"{model.name}.safetensors"
+
+
+def trained(model: StudyModel, output: Path) -> Path:
+    """The weights file of a model, trained unless it is there as its hash, in a file beside it, says.
 
     Weights without a hash beside them, put there by hand, are taken if they can be read.
     """
     family = model.family
-    path, hash_path = folder / f"{model.name}.safetensors", folder / f"{model.name}.sha256"
+    path = weights_file(model, output)
+    hash_path = path.with_suffix(".sha256")
     line = f"{file_sha256(path)}  {path.name}\n"
     if path.exists() and (hash_path.read_text("ascii") == line if hash_path.exists() else _readable(path)):
         if not hash_path.exists():
             write_whole(hash_path, line.encode("ascii"))
         return path
-    folder.mkdir(parents=True, exist_ok=True)
-    new = folder / f"{model.name}.partial.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".partial.safetensors")
     train(new, family.positions, family.vocabulary, WIDTH, model.seed, family.steps)
     write_whole(hash_path, f"{file_sha256(new)}  {path.name}\n".encode("ascii"))
     new.replace(path)

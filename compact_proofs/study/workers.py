@@ -37,7 +37,7 @@ class Workers:
             from distributed import Client
         except ModuleNotFoundError:
             raise ImportError("a cluster needs Dask: pip install '.[cluster]' in a clone") from None
-        with Client(self.scheduler) as client:
+        with Client(self.scheduler) as client:  # type: ignore[no-untyped-call]
             yield client.get_executor(pure=False)
 
 
