@@ -424,6 +424,68 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
             yield directory / f"{model}.model"
 
 
+@_command("Repeat the paper's study.", "study seeds --family max-of-4 --seeds 5 -o study-output")
+@click.argument("parts", nargs=-1, type=click.Choice(["seeds", "noise", "fine-tuning"]))
+@click.option("--family", "families", multiple=True, metavar="NAME", help="Of the part `seeds`.  [default: all]")
+@click.option("--seeds", type=click.IntRange(1), help="The most models of each family.")
+@click.option("--no-training", is_flag=True, help="Leave out models of the part `seeds` that are yet to be trained.")
+@click.option("--draws", type=click.IntRange(2), default=100, show_default=True, help="Of the part `noise`.")
+@click.option(
+    "-o",
+    "--output",
+    default="study-output",
+    show_default=True,
+    metavar="DIRECTORY",
+    help="Where the files go, and where an interrupted run left them.",
+)
+@click.option("--processes", type=click.IntRange(1), help="At the same time.  [default: one per core]")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does the work, such as tcp://host:8786.")
+@click.option("--recheck", is_flag=True, help="Check all certificates, those that are kept too.")
+@click.option("--verified", is_flag=True, help="Ask the verified checker, too; both must agree.")
+def study(
+    parts: tuple[str, ...],
+    families: tuple[str, ...],
+    seeds: int | None,
+    no_training: bool,
+    draws: int,
+    output: str,
+    processes: int | None,
+    scheduler: str | None,
+    recheck: bool,
+    verified: bool,
+) -> None:
+    """Train many models from their seeds, prove and check them, and compare strategies (`docs/study.md`).
+
+    PARTS are seeds (bounds over many seeds), noise (residuals against random ones) and fine-tuning (against what
+    the explanation leaves out); all of them by default. Writes tables (CSV) and pictures (PNG). What is found is
+    kept, so that an interrupted run continues. Needs PyTorch and Matplotlib: pip install '.[study]' in a clone.
+    """
+    # Loaded only here, because they take a second; and before the work, in case they are missing.
+    from compact_proofs.study.proofs import How
+    from compact_proofs.study.report import PARTS, Run
+    from compact_proofs.study.workers import Workers
+
+    for part in parts or PARTS:
+        with progress_bar() as bar:
+            run = Run(
+                Path(output),
+                Workers(processes, scheduler),
+                How(recheck, verified),
+                bar.start,
+                families,
+                seeds,
+                not no_training,
+                draws,
+            )
+            report = PARTS[part](run)
+        for shown in report.tables:
+            print_table(list(shown.columns), [list(row) for row in shown.rows], words=tuple(shown.words))
+            click.echo()
+        for line in report.lines:
+            click.echo(line)
+        click.echo(f"Files are {', '.join(map(str, report.files))}.")
+
+
 @_command("Try to make the checker accept something false.", "fuzz --seconds 60")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="How long.  [default: 60]")
 @click.option("--examples", type=click.IntRange(1), help="How many changed certificates, in place of --seconds.")

@@ -24,18 +24,22 @@ from model_export.output_files import write_whole
 PUBLISHED = Path(__file__).with_name("published_points.csv")
 # What the same rules prove of models that have not been trained (`benchmarks/untrained_points.py`).
 UNTRAINED = Path(__file__).with_name("untrained_points.csv")
-# Colours that remain different to the colour-blind, each with a marker of its own.
-STYLES = (
-    ("#0072B2", "o"),
-    ("#E69F00", "s"),
-    ("#009E73", "^"),
-    ("#CC79A7", "D"),
-    ("#56B4E9", "v"),
-    ("#D55E00", "<"),
-    ("#661100", ">"),
-)
-# Proofs with exact tables that leave no group out are black.
-LONG_PROOFS = {"cubic": "p", "exact": "*", BRUTE_FORCE: "h"}
+# Colours that remain different to the colour-blind, each with a marker of its own; a strategy has the same in all
+# pictures. Proofs with exact tables that leave no group out are black.
+STYLES = {
+    "low-rank-QK-EU": ("#0072B2", "o"),
+    "low-rank": ("#E69F00", "s"),
+    "quadratic-QK-low-rank-EU": ("#009E73", "^"),
+    "low-rank-QK": ("#CC79A7", "D"),
+    "low-rank-EU": ("#56B4E9", "v"),
+    "quadratic-QK": ("#D55E00", "<"),
+    "sub-cubic": ("#661100", ">"),
+    "cubic": ("black", "p"),
+    "exact": ("black", "*"),
+    BRUTE_FORCE: ("black", "h"),
+}
+OTHER_STYLE = ("grey", "X")
+LONG_PROOFS = {name for name, (colour, _) in STYLES.items() if colour == "black"}
 NINES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9995, 0.9999)
 # A published bound has the colour of its class.
 SOURCES = {
@@ -112,11 +116,7 @@ def _strategies(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
     for row in _proofs(rows):
         names[row.strategy] = min(names.get(row.strategy, row.operations), row.operations)
     ordered = sorted(names, key=lambda name: names[name])
-    styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(ordered)}
-    for name, marker in LONG_PROOFS.items():
-        if name in styles:
-            styles[name] = ("black", marker)
-    return styles
+    return {name: STYLES.get(name, OTHER_STYLE) for name in ordered}
 
 
 def _classes(axes: Axes, rows: Sequence[Row]) -> None:
@@ -210,7 +210,7 @@ def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_xlim(min(operations) / 1.05, max(operations) * 2.1)
     for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         axis(EngFormatter(sep=""))
-    axes.set_yscale("function", functions=(_nines, lambda nines: 1 - 10.0**-nines))
+    axes.set_yscale("function", functions=(nines, lambda shown: 1 - 10.0**-shown))
     axes.set_ylim(0, 1 - (1 - best) / 1.6)
     axes.set_yticks([tick for tick in NINES if tick <= best])
     axes.yaxis.set_major_formatter("{x:g}")
@@ -218,8 +218,8 @@ def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_title("Short proofs", loc="left")
 
 
-def _nines(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """1 for 0.9, 2 for 0.99, 3 for 0.999."""
+def nines(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The scale of bounds: 1 for 0.9, 2 for 0.99, 3 for 0.999."""
     return np.asarray(-np.log10(np.maximum(1 - bound, 1e-12)))
 
 

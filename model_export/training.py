@@ -100,7 +100,7 @@ def train(
             disable=not progress,
         ):
             tokens = torch.randint(vocabulary, (batch_size, positions), generator=data)
-            loss = torch.nn.functional.cross_entropy(_last_logits(weights, tokens), tokens.max(dim=1).values)
+            loss = torch.nn.functional.cross_entropy(last_logits(weights, tokens), tokens.max(dim=1).values)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -109,7 +109,7 @@ def train(
         torch.set_num_threads(threads)
 
 
-def _last_logits(weights: "Mapping[str, Tensor]", tokens: "Tensor") -> "Tensor":
+def last_logits(weights: "Mapping[str, Tensor]", tokens: "Tensor") -> "Tensor":
     """The logits [batch, vocabulary] at the last position of `tokens` [batch, positions]."""
     residual = weights["W_E"][tokens] + weights["W_pos"]
     last = residual[:, -1]
