@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent
-EXIT_CODES = {"accepted": 0, "rejected": 1, "declined": 2}
+EXIT_CODES = {"accepted": 0, "rejected": 10, "declined": 20}
 MAX_SECONDS = 10.0  # of a processor
 MAX_MEMORY = 2**30  # bytes
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
