@@ -36,8 +36,8 @@ def prove_evaluate(model_data: bytes) -> bytes:
 
 
 def sizes(bits: int) -> Sizes:
-    """A pass of so many bits: weights as fine as values, exponentials somewhat finer."""
-    return min(bits, MAX_VALUE_BITS), min(bits, MAX_BITS), min(bits + 2, MAX_BITS)
+    """A pass of so many bits: weights and exponentials as fine as values, the latter finer if few."""
+    return min(bits, MAX_VALUE_BITS), min(bits, MAX_BITS), min(max(bits, min(bits + 2, 26)), MAX_BITS)
 
 
 def count(program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[int, int]]) -> int:

@@ -21,8 +21,8 @@ from certificates.short import (
     prove_short,
 )
 from certificates.trivial import prove_trivial
-from checker.check import PROGRAM
 from checker.errors import Declined
+from checker.rules.examine import PROGRAM
 
 
 @dataclass(frozen=True)

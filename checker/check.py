@@ -6,17 +6,12 @@ from dataclasses import dataclass, field
 from checker.certificate import Certificate, parse_certificate
 from checker.errors import Declined, Rejected
 from checker.groups import certified_inputs, group_size
-from checker.meter import MAX_PROGRAM_OPERATIONS, Meter
+from checker.meter import Meter
 from checker.model import ExactModel, model_hash, parse_model
-from checker.models.program import parse_program
-from checker.rules.certificate import parse_claim
-from checker.rules.evaluate import check_evaluate
+from checker.rules.examine import PROGRAM, examine_program
 from checker.tables import Tables
 from checker.terms import Terms
 from checker.text import any_number_of_digits
-
-# How a model of version 2 begins.
-PROGRAM = b"compact-proofs-model 2\n"
 
 # The rules that have a machine-checked proof of soundness (`docs/verified_rules.md`).
 VERIFIED_RULES = {
@@ -127,26 +122,6 @@ def examine_max(
     found.tokens, found.positions = model.vocabulary, model.positions
     certificate = parse_certificate(certificate_data, model)
     return check_claims(model, found.model_sha256, certificate, meter, counts)
-
-
-def examine_program(
-    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter, counts: list[int]
-) -> int:
-    """The number of inputs proved correct of a model of version 2; `found` says of which."""
-    meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
-    program, claim = parse_program(model_data), parse_claim(certificate_data)
-    inputs = program.inputs
-    found.task, found.inputs, found.model = str(inputs.task), str(inputs), str(program)
-    found.positions, found.tokens = len(inputs.sets), 1 + max(s[-1] for s in inputs.sets)
-    if claim.model_sha256 != found.model_sha256:
-        expected = f"claimed SHA-256 {claim.model_sha256}"
-        raise Rejected(f"model: {expected}, found {found.model_sha256}")
-    found.total = inputs.count(meter)
-    correct = check_evaluate(program, claim.proof, meter, counts)
-    if claim.correct != correct:
-        total = f"claimed {claim.correct} correct, found {correct} in the intervals"
-        raise Rejected(f"total: {total}")
-    return correct
 
 
 @any_number_of_digits()

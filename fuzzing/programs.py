@@ -28,6 +28,8 @@ class Draft:
         """A tensor of small random numbers, some of many bits, some of zeros."""
         rng = self.rng
         exponent, size = rng.choice((0, -1, -3, -8, -30)), rng.choice((0, *(1, 3, 10) * 7))
+        if rng.random() < 0.02:
+            exponent = rng.choice((-200, 30, 60, 300))
         size <<= max(0, -exponent - 3)
         entries = [[rng.randint(-size, size) for _ in range(columns)] for _ in range(rows)]
         zero = not any(any(row) for row in entries)
@@ -169,7 +171,9 @@ def random_passes(rng: random.Random) -> list[Pass]:
     passes = []
     for _ in range(rng.randint(1, 3)):
         bits = rng.choice((rng.randint(1, 12), rng.randint(10, 30), rng.randint(28, 80)))
-        weight_bits = rng.choice((bits, bits + 4, rng.randint(1, 60)))
+        if rng.random() < 0.05:
+            bits = rng.randint(80, 256)
+        weight_bits = rng.choice((bits, bits + 4, rng.randint(1, 60), rng.randint(1, 300)))
         passes.append((bits, weight_bits, bits + rng.choice((0, 2, 9))))
     return passes
 

@@ -33,10 +33,9 @@ SOURCES = {str(path.relative_to(KERNEL)): path.read_text(encoding="utf-8") for p
 TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 every_source = pytest.mark.parametrize("name", TREES)
 
-# The most lines of code of the kernel for max-of-K, and of what every model of version 2 needs; of
-# each file of its grammar, of a task's file, and of a rule.
-MAX_LINES_OF_CODE = 800
-BUDGETS = {"core": 500, "models": 150, "tasks": 40, "rules": 100}
+# The most lines of code of what every verdict or every program needs, and of what only max-of-K needs;
+# of each file of the grammar of programs, of a task's file, and of a rule.
+BUDGETS = {"core": 500, "max": 550, "models": 150, "tasks": 40, "rules": 100}
 CORE = (
     *("__main__.py", "check.py", "errors.py", "inputs.py", "meter.py", "text.py"),
     *("numbers/exact.py", "numbers/exponential.py", "numbers/balls.py"),
@@ -85,11 +84,11 @@ def test_lines_of_code_are_counted_as_stated() -> None:
 def test_the_kernel_is_small() -> None:
     counts = {name: lines_of_code(source) for name, source in SOURCES.items()}
     print(sum(counts.values()), counts)
-    of_max = [counts[name] for name in counts if name.split("/")[0] not in PROGRAMS]
-    assert sum(of_max) <= MAX_LINES_OF_CODE
+    of_max = [counts[name] for name in counts if name not in CORE and name.split("/")[0] not in PROGRAMS]
+    assert sum(of_max) <= BUDGETS["max"]
     assert sum(counts[name] for name in CORE) <= BUDGETS["core"]
     for name, count in counts.items():
-        assert count <= BUDGETS.get(name.split("/")[0], MAX_LINES_OF_CODE), name
+        assert count <= BUDGETS.get(name.split("/")[0], BUDGETS["max"]), name
 
 
 @pytest.mark.outside_mutation

@@ -47,7 +47,7 @@ class Linear(_OfRow):
         bits, slope = view.precision.weight_bits, matrix.norm + ball.columns * matrix.offset
         most = (ball.widest + 1) * slope + ball.columns * ball.most
         radii, sums = wide(most, ball.radii, ball.sums)
-        centres = matrix_down(ball.centres, matrix.integers, matrix.norm, bits)
+        centres = matrix_down(ball.centres, ball.most, matrix, bits)
         return Ball(centres, shift_up(radii * slope + sums * matrix.offset, bits) + 1)
 
 

@@ -67,7 +67,8 @@ class Attend(Step):
         width, columns = q.columns, balls[-1].columns
         bits = max(q.most, *(ball.most for ball in balls)).bit_length()
         scores = (4 * width + 20) * price(2 * bits - precision.bits + width.bit_length())
-        mixed = bits + precision.exponential_bits + count.bit_length() + 2
+        most = max(ball.most for ball in balls[count:])
+        mixed = most.bit_length() + precision.exponential_bits + count.bit_length() + 2
         exponentials = 2 * (10 + 6 * max(0, precision.bits - 10))
         exponentials *= price(2 * precision.exponential_bits)
         mean = count * exponentials + (5 * count + 8) * columns * price(mixed)

@@ -65,7 +65,7 @@ class Rms(_OfRow):
         divisor = np.where(clear, sigma, 1)
         result = np.where(clear[:, None], (centres << bits) // divisor[:, None], 0)
         size = abs(result).max(axis=1) + 1
-        most = (bound(size) + (2 << bits)) * (ball.widest + 2)
+        most = (bound(size) + (columns + 2 << bits)) * (ball.widest + 2)
         size, radii, sigma = wide(most, size, radii, sigma)
         rest = np.where(clear, sigma - radii - 1, 1)
         spread = up((radii << bits) + size * (radii + 1), rest) + 1

@@ -4,7 +4,6 @@ A row y of a value is enclosed by integers c_k and one radius r >= 0, in fixed p
 of a pass: |y_k 2**bits - c_k| <= r for every k.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,19 +11,18 @@ import numpy as np
 from checker.arithmetic import Array, bound
 from checker.arithmetic import shift_down as shifted
 from checker.model import Dyadic
-from checker.numbers.exact import integers, narrow
+from checker.numbers.exact import Rounded, fitting, integers, narrow
 from checker.numbers.exponential import Exponential
 
 
 class Ball:
     """Rows with their radii: `centres` [rows, columns] and `radii` [rows], integers."""
 
-    def __init__(self, centres: Array, radii: Array) -> None:
-        self.centres, self.radii = narrow(centres), narrow(radii)
+    def __init__(self, centres: Array, radii: Array, bounds: tuple[int, int] | None = None) -> None:
+        # At least the largest absolute value of all centres, and the largest radius.
+        self.most, self.widest = bounds or (bound(centres), bound(radii))
+        self.centres, self.radii = fitting(centres, self.most), fitting(radii, self.widest)
 
-    # The largest absolute value of all centres, and the largest radius.
-    most = cached_property(lambda self: bound(self.centres))
-    widest = cached_property(lambda self: bound(self.radii))
     columns = property(lambda self: int(self.centres.shape[1]))
 
     @cached_property
@@ -40,24 +38,7 @@ class Ball:
 
     def take(self, index: Array) -> "Ball":
         """The rows that `index` names, in its order."""
-        return Ball(self.centres[index], self.radii[index])
-
-
-@dataclass(frozen=True)
-class Rounded:
-    """A matrix rounded down to fixed point: every entry is at least its integer, and exceeds it by
-    at most `offset`, 0 or 1, units."""
-
-    integers: Array
-    offset: int
-
-    # The largest absolute value of all integers.
-    most = cached_property(lambda self: bound(self.integers))
-
-    @cached_property
-    def norm(self) -> int:
-        """The largest sum of absolute values of integers in a column."""
-        return int(abs(self.integers.astype(object)).sum(axis=0).max())
+        return Ball(self.centres[index], self.radii[index], (self.most, self.widest))
 
 
 class Precision:

@@ -10,6 +10,8 @@ multiply-add. The factors are integers that are stored as float64, and the bound
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import isqrt
 
 import numpy as np
@@ -36,9 +38,15 @@ def wide(most: int, *arrays: Array) -> list[Array]:
     return [array.astype(object) if most >= WORD_LIMIT else array for array in arrays]
 
 
+def fitting(array: Array, most: int) -> Array:
+    """`array`, of 64-bit integers if `most`, a bound of their size, is below 2**62, and of Python
+    integers otherwise."""
+    return array.astype(np.int64 if most < WORD_LIMIT else object, copy=False)
+
+
 def narrow(array: Array) -> Array:
-    """`array`, of 64-bit integers where its entries are small enough."""
-    return array.astype(np.int64) if array.dtype == object and bound(array) < WORD_LIMIT else array
+    """`array`, of 64-bit integers if all are below 2**62, and of Python integers otherwise."""
+    return fitting(array, bound(array))
 
 
 def integers(rows: Sequence[Sequence[int]]) -> Array:
@@ -70,21 +78,41 @@ def inner_down(left: Array, right: Array, bits: int) -> Array:
     return narrow((left.astype(object) * right.astype(object)).sum(axis=1) >> bits)
 
 
-def matrix_down(left: Array, right: Array, norm: int, bits: int) -> Array:
-    """floor(left right / 2**bits) for matrices [rows, k] and [k, columns], `norm` the largest sum
-    of absolute values in a column of `right`."""
-    most = bound(left)
+@dataclass(frozen=True)
+class Rounded:
+    """A matrix rounded down to fixed point: every entry is at least its integer, and exceeds it by
+    at most `offset`, 0 or 1, units."""
+
+    integers: Array
+    offset: int
+
+    # The largest absolute value of all integers.
+    most = cached_property(lambda self: bound(self.integers))
+
+    @cached_property
+    def norm(self) -> int:
+        """The largest sum of absolute values of integers in a column."""
+        return int(abs(self.integers.astype(object)).sum(axis=0).max())
+
+    # For products: the same integers as float64, and as a matrix of FLINT.
+    floats = cached_property(lambda self: self.integers.astype(np.float64))
+    flint = cached_property(lambda self: fmpz_mat(self.integers.tolist()))
+
+
+def matrix_down(left: Array, most: int, right: Rounded, bits: int) -> Array:
+    """floor(left right / 2**bits) for matrices [rows, k] and [k, columns]; `most` bounds `left`."""
+    most, norm = max(1, most), max(1, right.norm)
     if most * norm < 2**FLOAT_BITS:
-        return (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64) >> bits
+        return (left.astype(np.float64) @ right.floats).astype(np.int64) >> bits
     half = max(0, FLOAT_BITS - norm.bit_length())
     if most * norm < WORD_LIMIT and ((most >> half) + 1) * norm < 2**FLOAT_BITS:
         # left = high 2**half + low with 0 <= low < 2**half, and both products are small enough.
-        factor, low = right.astype(np.float64), left & (2**half - 1)
-        high = ((left >> half).astype(np.float64) @ factor).astype(np.int64)
-        return ((high << half) + (low.astype(np.float64) @ factor).astype(np.int64)) >> bits
-    product = fmpz_mat(left.tolist()) * fmpz_mat(right.tolist())
+        low = left & (2**half - 1)
+        high = ((left >> half).astype(np.float64) @ right.floats).astype(np.int64)
+        return ((high << half) + (low.astype(np.float64) @ right.floats).astype(np.int64)) >> bits
+    product = fmpz_mat(left.tolist()) * right.flint
     entries = np.array([int(k) for k in product.entries()], dtype=object)
-    return narrow(entries.reshape(len(left), right.shape[1]) >> bits)
+    return narrow(entries.reshape(len(left), right.integers.shape[1]) >> bits)
 
 
 def root(array: Array) -> Array:
@@ -96,5 +124,5 @@ def root(array: Array) -> Array:
     guess -= guess * guess > array
     guess += (guess + 1) * (guess + 1) <= array
     if ((guess * guess > array) | ((guess + 1) * (guess + 1) <= array)).any():
-        raise ArithmeticError("the square root of this machine is wrong by more than one unit")
+        return integers([[isqrt(int(k)) for k in array]])[0]
     return guess
