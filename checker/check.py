@@ -44,9 +44,10 @@ class Verdict:
 def check_claims(
     model: ExactModel, sha256: str, certificate: Certificate, meter: Meter, counts: list[int]
 ) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails.
+    """The number of inputs that `certificate` proves correct.
 
-    What is found in each group is appended to `counts`, that of the failing claim last.
+    Raises `Rejected` at a claim that fails. What is found in each group is appended to `counts`,
+    that of the failing claim last.
     """
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
