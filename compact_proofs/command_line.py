@@ -478,12 +478,12 @@ def study(
                 draws,
             )
             report = PARTS[part](run)
-        for shown in report.tables:
-            print_table(list(shown.columns), [list(row) for row in shown.rows], words=tuple(shown.words))
-            click.echo()
+        for found in report.tables:
+            print_table(list(found.columns), [list(row) for row in found.rows], words=tuple(found.words))
+            say()
         for line in report.lines:
-            click.echo(line)
-        click.echo(f"Files are {', '.join(map(str, report.files))}.")
+            say(line)
+        say(f"Files are {', '.join(map(shown, report.files))}.")
 
 
 @_command("Try to make the checker accept something false.", "fuzz --seconds 60")

@@ -36,7 +36,8 @@ from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.records import file_sha256, keep, kept
 from compact_proofs.study.workers import Workers, in_parallel
-from model_export.training import Weights, last_logits, save_weights
+from model_export.floating_point import Weights
+from model_export.training import last_logits, save_weights
 
 if TYPE_CHECKING:
     from torch import Tensor

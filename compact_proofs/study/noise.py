@@ -30,7 +30,8 @@ from compact_proofs.commands import export
 from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.workers import Workers, in_parallel
-from model_export.training import Weights, save_weights
+from model_export.floating_point import Weights
+from model_export.training import save_weights
 
 Floats = npt.NDArray[np.float64]
 

@@ -41,7 +41,8 @@ class Report:
 @dataclass(frozen=True)
 class Run:
     """One call of the study: where its files go, who does the work, how, and who is told of progress. `seeds` is
-    the most of each family, without `training` those whose weights are there; `draws` how many random residuals there are for each circuit."""
+    the most of each family, without `training` those whose weights are there; `draws` is how many random residuals
+    there are for each circuit."""
 
     output: Path
     workers: Workers
