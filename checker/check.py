@@ -91,8 +91,7 @@ def check_claims(
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails:
     what it says is not established by the rules, whether it is true or not.
 
-    Raises `Rejected` at a claim that fails. What is found in each group is appended to `counts`,
-    that of the failing claim last.
+    What is found in each group is appended to `counts`, that of the failing claim last.
     """
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
