@@ -147,7 +147,7 @@ def test_the_command_conforms(options: list[str], capsys: pytest.CaptureFixture[
 def test_the_verified_checker_conforms(capsys: pytest.CaptureFixture[str]) -> None:
     if not os.environ.get(REQUIRED) and not PROGRAM.exists():
         pytest.skip("the verified checker is not built")
-    code = driver.main(["--verdicts-only", "--without-programs", str(PROGRAM)])
+    code = driver.main(["--verdicts-only", str(PROGRAM)])
     assert code == 0, capsys.readouterr().out
 
 
