@@ -7,7 +7,7 @@
 From Coq Require Import Reals ZArith List Lia Lra Bool String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Outcome Tasks ProgramSemantics
   Balls Enclosures
-  Packing.
+  Activations Packing.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -85,9 +85,7 @@ Definition row_of_step (s : step) (j : nat) : cell :=
   | Times x W => lift (fun b => product_ball w b (nth 0 (in_weights (tensor_of W)) nowhere)) (cell_of x j)
   | Add x y => lift2 add_ball (cell_of x j) (cell_of y j)
   | Product x y => lift2 (product_ball p) (cell_of x j) (cell_of y j)
-  | Relu x => lift relu_ball (cell_of x j)
-  | GeluNew x => lift (gelu_ball p w e F) (cell_of x j)
-  | Silu x => lift (silu_ball p e F) (cell_of x j)
+  | Activation f x => lift (activation_ball p w e F f) (cell_of x j)
   | Center x => lift center_ball (cell_of x j)
   | Rms x eps => lift (rms_ball p eps) (cell_of x j)
   | Attend q k v causal s m =>
@@ -134,7 +132,7 @@ Definition row_count (A : list dyadic) (n : nat) (counts : list nat) (s : step) 
   | Embed _ => n
   | EmbedAt _ _ => 1
   | Constant W => List.length (rows (tensor A W))
-  | Linear x _ | Bias x _ | Times x _ | Add x _ | Product x _ | Relu x | GeluNew x | Silu x | Center x
+  | Linear x _ | Bias x _ | Times x _ | Add x _ | Product x _ | Activation _ x | Center x
   | Rms x _ | Attend x _ _ _ _ _ | AttendSum x _ => nth x counts O
   | Rows _ l => List.length l
   | Total _ => 1
@@ -155,7 +153,7 @@ Definition seen_marks (causal : bool) (marks : list bool) : list bool :=
 Definition demands (counts : list nat) (s : step) (marks : list bool) : list (nat * list bool) :=
   match s with
   | Embed _ | EmbedAt _ _ | Constant _ => []
-  | Linear x _ | Bias x _ | Times x _ | Relu x | GeluNew x | Silu x | Center x | Rms x _ => [(x, marks)]
+  | Linear x _ | Bias x _ | Times x _ | Activation _ x | Center x | Rms x _ => [(x, marks)]
   | Add x y | Product x y => [(x, marks); (y, marks)]
   | Attend q k v causal _ _ => [(q, marks); (k, seen_marks causal marks); (v, seen_marks causal marks)]
   | AttendSum v causal => [(v, seen_marks causal marks)]

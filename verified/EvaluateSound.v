@@ -3,7 +3,7 @@
 From Coq Require Import Reals ZArith List Lia Lra Bool String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Outcome Tasks ProgramSemantics
   Balls Enclosures
-  Packing Evaluate.
+  Activations Packing Evaluate.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -162,12 +162,8 @@ Proof.
     rewrite nth_map_rows by easy. apply add_near; now apply C.
   - (* product *) apply lift2_known in E as (b1 & b2 & E1 & E2 & ->). rewrite length_map_rows in Hj.
     rewrite nth_map_rows by easy. apply product_near; now apply C.
-  - (* relu *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
-    apply relu_near. now apply C.
-  - (* gelu_new *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
-    apply gelu_near; [easy|]. now apply C.
-  - (* silu *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
-    apply silu_near; [easy|]. now apply C.
+  - (* activation *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
+    apply activation_near; [easy|]. now apply C.
   - (* center *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
     apply center_near. now apply C.
   - (* rms *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
