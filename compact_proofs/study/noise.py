@@ -137,8 +137,11 @@ def with_residual(weights: Weights, name: str, new: Floats) -> dict[str, Floats]
     middle = found.middle + np.linalg.pinv(found.left) @ (new - old)
     left, singular, right = np.linalg.svd(middle)
     first, second = PRODUCTS[name]
-    half = np.sqrt(singular)
-    factors = {first: left * half, second: (half[:, None] * right).T if name == "QK" else half[:, None] * right}
+    # No more directions than before: as many as the head is wide.
+    head = np.asarray(weights["W_Q"]).shape[1]
+    half = np.sqrt(singular[:head])
+    one, other = left[:, :head] * half, half[:, None] * right[:head]
+    factors = {first: one, second: other.T if name == "QK" else other}
     return {**{key: np.asarray(weight, np.float64) for key, weight in weights.items()}, **factors}
 
 
