@@ -97,7 +97,8 @@ def circuit(weights: Weights, name: str) -> Circuit:
     """The circuit `name` (QK, OV or EU) of a model, explained as far as the hints of its class go."""
     w = {key: np.asarray(weight, np.float64) for key, weight in weights.items()}
     width = w["W_E"].shape[1]
-    rank = CUTS[name].ranks[0].of(width)
+    # The hint has the mean row besides; with no residual, it leaves nothing.
+    rank = CUTS[name].ranks[0].of(width) - 1
     queries = w["W_E"] + w["W_pos"][-1]
     if name == "QK":
         return Circuit(queries, w["W_Q"] @ w["W_K"].T, w["W_E"].T / np.sqrt(w["W_Q"].shape[1]), rank)
