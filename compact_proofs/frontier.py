@@ -168,12 +168,12 @@ def find(task: Task) -> list[Point | Missing]:
         start = time.perf_counter()
         try:
             if setting.price is None:
-                certificate = STRATEGIES[task.strategy].prove(data, None)
+                certificate = STRATEGIES[task.strategy].prove(data, None).certificate
             else:
                 if shared is None:
                     shared = ShortProofs(data, CLASSES[task.strategy])
                     shared_seconds, start = time.perf_counter() - start, time.perf_counter()
-                certificate, _, _ = shared.prove(2.0**-setting.price)
+                certificate = shared.prove(2.0**-setting.price).certificate
         except (Declined, OverBudget) as error:
             found.append(Missing(name, setting, str(error)))
             continue
