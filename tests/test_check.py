@@ -33,8 +33,8 @@ SOURCES = {str(path.relative_to(KERNEL)): path.read_text(encoding="utf-8") for p
 TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 every_source = pytest.mark.parametrize("name", TREES)
 
-# The most lines of code of the kernel for max-of-K, and of what every model of version 2 needs; of
-# each file of its grammar, of a task's file, and of a rule.
+# The most lines of code of what every verdict uses, and of the family max-of-K besides; of each file
+# of the grammar of version 2, of a task's file, and of a rule.
 MAX_LINES_OF_CODE = 800
 BUDGETS = {"core": 500, "models": 150, "tasks": 40, "rules": 100}
 CORE = (

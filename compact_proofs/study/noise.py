@@ -184,7 +184,7 @@ def whole_proof(model_data: bytes, cuts: Mapping[str, Cut]) -> bytes:
     what is known of the tables."""
     prover = Prover(model_data, low_rank_tables(parse_model(model_data), cuts))
     search = BoxSearch(prover, whole=True)
-    return prover.certificate(search.groups(LOWEST_PRICE * prover.model.total))
+    return prover.proof(search.groups(LOWEST_PRICE * prover.model.total)).certificate
 
 
 def draw_row(task: tuple[str, str], weights: Path, output: Path, how: How) -> DrawRow:
