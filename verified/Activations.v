@@ -1,10 +1,12 @@
 (** * Activations
 
-    One place for each: its enclosure, the lemma that it is one, and its word in a file. What it computes stands
+    One place for each: its enclosure, the lemma that it is one, and its word in a file.
+    What it computes stands
     in [ProgramSemantics]. *)
 
 From Coq Require Import Reals ZArith List Lia Lra String.
-From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Tasks ProgramSemantics Balls Enclosures.
+From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Tasks ProgramSemantics
+  Balls Enclosures.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -54,7 +56,8 @@ Definition gated_ball (p e : Z) (F : list (Z * Z)) (lo hi : Z -> Z) (b : ball) :
   let entries := map (gated_entry p e F lo hi (radius b)) (centres b) in
   Ball (map fst entries) (largest_of (map snd entries)).
 
-Definition silu_ball (p e : Z) (F : list (Z * Z)) : ball -> ball := gated_ball p e F (fun t => t) (fun t => t).
+Definition silu_ball (p e : Z) (F : list (Z * Z)) : ball
+  -> ball := gated_ball p e F (fun t => t) (fun t => t).
 
 Definition gelu_mantissa : Z := 7186705221432913.
 Definition cubic_mantissa : Z := 6444110634811895.
@@ -87,7 +90,8 @@ Proof.
   - assert (t = 0) as -> by lra. rewrite Ropp_0, exp_0. lra.
   - apply Rmult_eq_reg_r with ((1 + exp (- t)) * (exp t + 1)); [|nra].
     replace (1 / (1 + exp (- t)) * ((1 + exp (- t)) * (exp t + 1))) with (exp t + 1) by (field; lra).
-    replace (exp t / (exp t + 1) * ((1 + exp (- t)) * (exp t + 1))) with (exp t * (1 + exp (- t))) by (field; lra).
+    replace (exp t / (exp t + 1) * ((1 + exp (- t)) * (exp t + 1))) with (exp t * (1 + exp (- t)))
+      by (field; lra).
     lra.
 Qed.
 
@@ -140,7 +144,8 @@ Proof.
   pose proof (exp_pos (- Rmax 0 (- x))) as X. pose proof (exp_pos (- Rmax 0 x)) as Y.
   set (u := exp (- Rmax 0 (- x))) in *. set (v := exp (- Rmax 0 x)) in *.
   assert (Hb : (0 < b)%Z) by (apply lt_IZR; nra). apply IZR_lt in Hb as Hb'. apply IZR_le in A0 as A0'.
-  rewrite Z.shiftl_mul_pow2 by lia. split; [apply Z.div_pos; [|lia]; apply Z.mul_nonneg_nonneg; [lia|apply Z.pow_nonneg; lia]|].
+  rewrite Z.shiftl_mul_pow2 by lia. split; [apply Z.div_pos; [|lia]; apply Z.mul_nonneg_nonneg;
+    [lia|apply Z.pow_nonneg; lia]|].
   eapply Rle_trans; [apply floor_divide_le; lia|]. rewrite mult_IZR, plus_IZR, pow2_IZR by lia.
   replace (IZR a * pow2 e / (IZR a + IZR b)) with (pow2 e * (IZR a / (IZR a + IZR b))) by (field; lra).
   apply Rmult_le_compat_l; [lra|].
@@ -181,7 +186,8 @@ Proof.
   intros H Hr [Mono Hg] E. unfold gated_entry. cbn [fst snd].
   pose proof (pow2_pos p) as P. pose proof (pow2_pos (- p)) as P'. pose proof (pow2_opp p) as O.
   pose proof (pow2_pos e) as Pe. pose proof (pow2_pos (- e)) as Pe'. pose proof (pow2_opp e) as Oe.
-  destruct (sigmoid_lower_le p e (lo (k - r)%Z) H) as [U0 U]. pose proof (sigmoid_upper_ge p e (hi (k + r)%Z) H) as V.
+  destruct (sigmoid_lower_le p e (lo (k - r)%Z) H) as [U0 U].
+  pose proof (sigmoid_upper_ge p e (hi (k + r)%Z) H) as V.
   set (u := sigmoid_lower _ _ _ _) in *. set (v := sigmoid_upper _ _ _ _) in *.
   assert (G1 : pow2 (- p) * IZR (lo (k - r)%Z) <= gate x).
   { destruct (Hg (k - r)%Z) as [G _]. assert (gate (IZR (k - r) * pow2 (- p)) <= gate x).
@@ -198,7 +204,8 @@ Proof.
   apply sigmoid_increases in G1, G2. set (s := sigmoid (gate x)) in *.
   assert (S1 : IZR u <= pow2 e * s) by nra. assert (S2 : pow2 e * s <= IZR v) by nra.
   assert (S0 : 0 < s) by apply sigmoid_between.
-  assert (B : Rabs (x * s * pow2 p * pow2 (e + 1) - IZR (k * (u + v))) <= IZR (2 * r * v + Z.abs k * (v - u))).
+  assert (B : Rabs (x * s * pow2 p * pow2 (e + 1) - IZR (k * (u + v)))
+    <= IZR (2 * r * v + Z.abs k * (v - u))).
   { rewrite plus_IZR, !mult_IZR, minus_IZR, plus_IZR, abs_IZR, pow2_add. change (pow2 1) with (2 * 1).
     replace (x * s * pow2 p * (pow2 e * (2 * 1)) - IZR k * (IZR u + IZR v))
       with (2 * (x * pow2 p - IZR k) * (pow2 e * s) + IZR k * (2 * (pow2 e * s) - (IZR u + IZR v))) by ring.
@@ -223,7 +230,8 @@ Proof.
   exact (in_map (fun k => snd (gated_entry p e (factors p e) lo hi (radius b) k)) _ _ Hk).
 Qed.
 
-Lemma silu_near p e b y : (0 <= p <= e)%Z -> near p b y -> near p (silu_ball p e (factors p e) b) (map silu y).
+Lemma silu_near p e b y : (0 <= p <= e)%Z -> near p b y
+  -> near p (silu_ball p e (factors p e) b) (map silu y).
 Proof.
   intros H Hb. apply (gated_near p e (fun t => t)); [easy| |easy]. split; [easy|].
   intros k. rewrite Rmult_assoc, (Rmult_comm (pow2 (- p))), pow2_opp. lra.
@@ -273,24 +281,29 @@ Proof.
   - pose proof (shift_down_le (m * m) (- p)) as S. rewrite XX in S.
     pose proof (shift_down_nonneg (m * m) (- p) ltac:(nia)) as S0.
     set (s := shift_down (m * m) (- p)) in *. apply IZR_le in S0 as S0'.
-    pose proof (shift_down_le (bl * s) (- w)) as T. pose proof (shift_down_nonneg (bl * s) (- w) ltac:(nia)) as T0.
+    pose proof (shift_down_le (bl * s) (- w)) as T.
+    pose proof (shift_down_nonneg (bl * s) (- w) ltac:(nia)) as T0.
     set (t := (Z.shiftl 1 p + shift_down (bl * s) (- w))%Z).
     assert (T1 : IZR t <= (1 + B * (x * x)) * pow2 p).
     { unfold t. rewrite plus_IZR, One, mult_IZR in *.
       assert (IZR bl * IZR s * pow2 (- w) <= B * (x * x) * pow2 p); [|lra].
       replace (B * (x * x) * pow2 p) with (B * pow2 w * (x * x * pow2 p) * pow2 (- w)).
       - apply Rmult_le_compat_r; [lra|]. apply Rmult_le_compat; easy.
-      - replace (B * pow2 w * (x * x * pow2 p) * pow2 (- w)) with (B * (x * x) * pow2 p * (pow2 w * pow2 (- w))) by ring.
+      - replace (B * pow2 w * (x * x * pow2 p) * pow2 (- w))
+        with (B * (x * x) * pow2 p * (pow2 w * pow2 (- w))) by ring.
         rewrite Ow. ring. }
-    assert (T2 : (0 <= t)%Z) by (unfold t; rewrite Z.shiftl_1_l; assert (0 <= 2 ^ p)%Z by (apply Z.pow_nonneg; lia); lia).
+    assert (T2 : (0 <= t)%Z) by (unfold t; rewrite Z.shiftl_1_l;
+      assert (0 <= 2 ^ p)%Z by (apply Z.pow_nonneg; lia); lia).
     clearbody t. pose proof (shift_down_le (m * t) (- p)) as U.
     pose proof (shift_down_nonneg (m * t) (- p) ltac:(nia)) as U0. set (u := shift_down (m * t) (- p)) in *.
     apply IZR_le in T2 as T2', U0 as U0'.
     assert (U1 : IZR u <= (x + B * (x * x * x)) * pow2 p).
     { eapply Rle_trans; [exact U|]. rewrite mult_IZR, <- X.
-      replace (x * pow2 p * IZR t * pow2 (- p)) with (x * IZR t * (pow2 p * pow2 (- p))) by ring. rewrite O. nra. }
+      replace (x * pow2 p * IZR t * pow2 (- p)) with (x * IZR t * (pow2 p * pow2 (- p))) by ring.
+      rewrite O. nra. }
     eapply Rle_trans; [apply shift_down_le|]. rewrite mult_IZR.
-    assert (Q : IZR al * IZR u <= A * pow2 w * ((x + B * (x * x * x)) * pow2 p)) by (apply Rmult_le_compat; easy).
+    assert (Q : IZR al * IZR u <= A * pow2 w * ((x + B * (x * x * x)) * pow2 p)) by (apply Rmult_le_compat;
+      easy).
     replace (A * (x + B * (x * x * x)) * pow2 p)
       with (A * pow2 w * ((x + B * (x * x * x)) * pow2 p) * pow2 (- w)).
     + apply Rmult_le_compat_r; lra.
@@ -304,12 +317,14 @@ Proof.
       assert (B * (x * x) * pow2 p <= IZR bu * IZR s * pow2 (- w)); [|lra].
       replace (B * (x * x) * pow2 p) with (B * pow2 w * (x * x * pow2 p) * pow2 (- w)).
       - apply Rmult_le_compat_r; [lra|]. apply Rmult_le_compat; try easy. nra.
-      - replace (B * pow2 w * (x * x * pow2 p) * pow2 (- w)) with (B * (x * x) * pow2 p * (pow2 w * pow2 (- w))) by ring.
+      - replace (B * pow2 w * (x * x * pow2 p) * pow2 (- w))
+        with (B * (x * x) * pow2 p * (pow2 w * pow2 (- w))) by ring.
         rewrite Ow. ring. }
     clearbody t. pose proof (shift_up_ge (m * t) (- p)) as U. set (u := shift_up (m * t) (- p)) in *.
     assert (U1 : (x + B * (x * x * x)) * pow2 p <= IZR u).
     { eapply Rle_trans; [|exact U]. rewrite mult_IZR, <- X.
-      replace (x * pow2 p * IZR t * pow2 (- p)) with (x * IZR t * (pow2 p * pow2 (- p))) by ring. rewrite O. nra. }
+      replace (x * pow2 p * IZR t * pow2 (- p)) with (x * IZR t * (pow2 p * pow2 (- p))) by ring.
+      rewrite O. nra. }
     eapply Rle_trans; [|apply shift_up_ge]. rewrite mult_IZR.
     assert (G0 : 0 <= (x + B * (x * x * x)) * pow2 p).
     { assert (0 <= B * (x * x * x)) by (repeat apply Rmult_le_pos; lra). apply Rmult_le_pos; lra. }

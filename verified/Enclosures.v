@@ -1,6 +1,7 @@
 (** * An enclosure for every constructor
 
-    For each step of a program, the ball of a row of its value from balls of rows of the operands, and the lemma
+    For each step of a program, the ball of a row of its value from balls of rows of the operands
+      , and the lemma
     that it holds the row. [p], [w] and [e] are the bits of values, weights and exponentials. *)
 
 From Coq Require Import Reals ZArith List Lia Lra.
@@ -133,7 +134,8 @@ Lemma mean_error p r c y : entries_near p r c y -> c <> [] ->
   Rabs (mean y * pow2 p - IZR (total_centres c / Z.of_nat (length c))) <= IZR r + 1.
 Proof.
   intros H N. pose proof (row_sum_error _ _ _ _ H) as E. apply forall2_length in H. unfold mean.
-  rewrite <- H. set (d := length c) in *. assert (D : (0 < Z.of_nat d)%Z) by (destruct c; [easy|unfold d; simpl; lia]).
+  rewrite <- H. set (d := length c) in *. assert (D : (0 < Z.of_nat d)%Z) by (destruct c; [easy|unfold d;
+    simpl; lia]).
   pose proof (floor_divide (total_centres c) (Z.of_nat d) D) as F.
   rewrite INR_IZR_INZ in *. apply IZR_lt in D. set (D' := IZR (Z.of_nat d)) in *.
   set (m := IZR (total_centres c / Z.of_nat d)) in *. apply Rabs_le_iff in E. apply Rabs_le_iff.
@@ -186,7 +188,8 @@ Proof.
   intros HK Hr H N. unfold norm. rewrite <- (forall2_length _ _ _ H).
   set (d := INR (length a)). assert (D : 0 < d) by (apply lt_0_INR; destruct a; [easy|simpl; lia]).
   assert (B : squares_sum b <= squares_sum a + 2 * r * absolute_sum a + d * (r * r)).
-  { unfold d, squares_sum, absolute_sum, row_sum. clear N D d. induction H as [|x y a b E _ IH]; simpl map; cbn [fold_right length].
+  { unfold d, squares_sum, absolute_sum, row_sum. clear N D d. induction H as [|x y a b E _ IH]; simpl map;
+    cbn [fold_right length].
     - simpl. lra.
     - rewrite S_INR. assert (y * y <= x * x + 2 * r * Rabs x + r * r); [|lra].
       assert (Y : Rabs y <= Rabs x + r).
@@ -210,13 +213,15 @@ Proof.
     apply square_le; [nra|].
     assert (absolute_sum a * absolute_sum a / d <= squares_sum a) by lra.
     assert (absolute_sum a * absolute_sum a <= squares_sum a * d).
-    { replace (absolute_sum a * absolute_sum a) with (absolute_sum a * absolute_sum a / d * d) by (field; lra).
+    { replace (absolute_sum a * absolute_sum a) with (absolute_sum a * absolute_sum a / d * d) by (field;
+      lra).
       apply Rmult_le_compat_r; lra. }
     nra. }
   apply Rsqr_incr_0_var; [|lra]. rewrite Rsqr_sqrt.
   - unfold Rsqr. apply Rmult_le_reg_r with d; [easy|].
     unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. nra.
-  - pose proof (squares_sum_nonneg b). unfold Rdiv. apply Rmult_le_pos; [lra|]. apply Rlt_le, Rinv_0_lt_compat, D.
+  - pose proof (squares_sum_nonneg b). unfold Rdiv. apply Rmult_le_pos; [lra|].
+    apply Rlt_le, Rinv_0_lt_compat, D.
 Qed.
 
 Lemma squares_sum_scaled k a : squares_sum (map (Rmult k) a) = k * k * squares_sum a.
@@ -382,7 +387,8 @@ Proof.
       rewrite Rmult_assoc, Rinv_r by lra. unfold Rdiv in G. lra. }
     assert (T0 : 0 <= IZR top) by (rewrite T; nra).
     assert (Q0 : 0 <= IZR q).
-    { eapply Rle_trans; [|exact G]. unfold Rdiv. apply Rmult_le_pos; [easy|]. apply Rlt_le, Rinv_0_lt_compat; easy. }
+    { eapply Rle_trans; [|exact G]. unfold Rdiv. apply Rmult_le_pos; [easy|].
+      apply Rlt_le, Rinv_0_lt_compat; easy. }
     apply forall2_near; [apply le_IZR in Q0; lia|]. unfold c'. apply forall2_map.
     eapply forall2_in; [exact H|]. intros k x Hk Hx E.
     pose proof (largest_map (fun k => (Z.shiftl k p / S)%Z) c k Hk) as B. fold c' in B. cbv beta in B.
@@ -396,13 +402,15 @@ Proof.
       apply Rabs_sum; [easy|]. apply Rabs_le_iff.
       assert (0 <= IZR k * pow2 p / IZR S - IZR k' <= 1); [|lra].
       split; apply Rmult_le_reg_r with (IZR S); try easy;
-        replace ((IZR k * pow2 p / IZR S - IZR k') * IZR S) with (IZR k * pow2 p - IZR k' * IZR S) by (field; lra);
+        replace ((IZR k * pow2 p / IZR S - IZR k') * IZR S) with (IZR k * pow2 p - IZR k' * IZR S)
+          by (field; lra);
         lra. }
     set (u := IZR k * pow2 p / IZR S) in *.
     assert (FK : Rabs (u - IZR k') <= 1).
     { apply Rabs_le_iff. assert (0 <= u - IZR k' <= 1); [|lra].
       unfold u. split; apply Rmult_le_reg_r with (IZR S); try easy;
-        replace ((IZR k * pow2 p / IZR S - IZR k') * IZR S) with (IZR k * pow2 p - IZR k' * IZR S) by (field; lra);
+        replace ((IZR k * pow2 p / IZR S - IZR k') * IZR S) with (IZR k * pow2 p - IZR k' * IZR S)
+          by (field; lra);
         lra. }
     rewrite plus_IZR.
     replace (x * pow2 p / n * pow2 p - IZR k') with (x * pow2 p / n * pow2 p - u + (u - IZR k')) by ring.
@@ -519,7 +527,8 @@ Proof.
       pose proof (absolute_total_nonneg (k :: a)). change (absolute_total []) with 0%Z. nia.
     + specialize (IH b y Hb). cbn [entrywise fold_right dot]. rewrite plus_IZR, mult_IZR.
       pose proof (product_error _ _ _ _ _ _ Hk Hl) as P.
-      replace ((t * u + fold_right Rplus 0 (entrywise Rmult x y)) * pow2 (p + p) - (IZR k * IZR l + IZR (dot a b)))
+      replace ((t * u + fold_right Rplus 0 (entrywise Rmult x y)) * pow2 (p + p)
+               - (IZR k * IZR l + IZR (dot a b)))
         with (t * pow2 p * (u * pow2 p) - IZR k * IZR l
               + (fold_right Rplus 0 (entrywise Rmult x y) * pow2 (p + p) - IZR (dot a b)))
         by (rewrite pow2_add; ring).
@@ -553,7 +562,8 @@ Proof.
   set (T := inner x y * pow2 p) in *.
   assert (C : Rabs (s * pow2 e * T - IZR (D * g)) <= IZR (E * (Z.abs g + 1) + Z.abs D)).
   { rewrite plus_IZR, !mult_IZR, plus_IZR, !abs_IZR.
-    replace (s * pow2 e * T - IZR D * IZR g) with (s * pow2 e * (T - IZR D) + IZR D * (s * pow2 e - IZR g)) by ring.
+    replace (s * pow2 e * T - IZR D * IZR g)
+      with (s * pow2 e * (T - IZR D) + IZR D * (s * pow2 e - IZR g)) by ring.
     apply Rabs_sum; rewrite Rabs_mult.
     - rewrite Rmult_comm. apply Rmult_le_compat; try apply Rabs_pos; [easy|].
       replace (s * pow2 e) with (IZR g + (s * pow2 e - IZR g)) by ring. apply Rabs_sum; [lra|easy].
@@ -608,7 +618,8 @@ Lemma length_mix p cs V : Forall2 (fun (c : ball) v => near p c v) cs V -> foral
   length ws = length xs -> length (mix_centres ws (map centres cs)) = length (times xs V).
 Proof.
   induction 1 as [|c v cs V [L _] _ IH]; intros [|w ws] [|x xs] E; try discriminate; try easy.
-  cbn [map mix_centres times]. rewrite length_add_centres, length_plus, !map_length, (IH ws xs); simpl in E; lia.
+  cbn [map mix_centres times]. rewrite length_add_centres, length_plus, !map_length, (IH ws xs);
+    simpl in E; lia.
 Qed.
 
 Lemma length_times a a' V : length a = length a' -> length (times a V) = length (times a' V).
@@ -631,7 +642,8 @@ Proof.
   { apply (length_mix p); [easy|]. unfold ws. rewrite !map_length. symmetry. now apply forall2_length in Hx. }
   (* Every value's ball, widened to a common radius. *)
   assert (HC : Forall2 (fun c v => length c = length v /\
-            forall j, Rabs (nth j v 0 * pow2 p - IZR (nth j c 0%Z)) <= IZR R /\ Rabs (IZR (nth j c 0%Z)) <= IZR A)
+            forall j, Rabs (nth j v 0 * pow2 p - IZR (nth j c 0%Z)) <= IZR R /\ Rabs (IZR (nth j c 0%Z))
+              <= IZR A)
             (map centres vs) V).
   { rewrite <- (map_id V). apply forall2_map. eapply forall2_in; [exact HV|].
     intros b v Hb _ [Lb Nb]. split; [easy|]. intros j. split.
@@ -668,7 +680,8 @@ Proof.
     assert (M1 : map fst (map (fun b => (fst b + snd b, snd b - fst b)%Z) bs) = ws) by now rewrite map_map.
     assert (M2 : map snd (map (fun b => (fst b + snd b, snd b - fst b)%Z) bs) = hs) by now rewrite map_map.
     assert (LS : (S - H = 2 * L)%Z).
-    { unfold S, H, L, ws, hs, total_centres. clear. induction bs as [|b bs IH]; cbn [map fold_right] in *; lia. }
+    { unfold S, H, L, ws, hs, total_centres. clear. induction bs as [|b bs IH]; cbn [map fold_right] in *;
+      lia. }
     assert (L0 : (0 <= L)%Z).
     { unfold L, total_centres. clear -Hx.
       induction Hx as [|x b xs bs (_ & N & _) _ IH]; cbn [map fold_right] in *; lia. }
@@ -692,7 +705,8 @@ Proof.
       { pose proof (floor_divide N S S1) as F. apply Rabs_le_iff.
         assert (0 <= IZR N / IZR S - IZR (N / S) <= 1); [|lra].
         split; apply Rmult_le_reg_r with (IZR S); try easy;
-          replace ((IZR N / IZR S - IZR (N / S)) * IZR S) with (IZR N - IZR (N / S) * IZR S) by (field; lra); nra. }
+          replace ((IZR N / IZR S - IZR (N / S)) * IZR S) with (IZR N - IZR (N / S) * IZR S) by (field;
+            lra); nra. }
       replace (2 * IZR H * IZR A / (IZR S - IZR H)) with (IZR (H * A) / IZR L) in Q.
       2: { rewrite <- minus_IZR, LS, !mult_IZR. field. lra. }
       rewrite !plus_IZR.
@@ -704,7 +718,8 @@ Proof.
            - inversion X0; subst. pose proof (row_sum_nonneg xs ltac:(easy)).
              change (row_sum (x :: xs)) with (x + row_sum xs) in Z. lra. }
       replace (2 * nth j (times xs V) 0 / (2 * row_sum xs) * pow2 p - IZR (N / S))
-        with ((2 * nth j (times xs V) 0 / (2 * row_sum xs) * pow2 p - IZR N / IZR S) + (IZR N / IZR S - IZR (N / S)))
+        with ((2 * nth j (times xs V) 0 / (2 * row_sum xs) * pow2 p - IZR N / IZR S)
+              + (IZR N / IZR S - IZR (N / S)))
         by ring.
       apply Rabs_sum; [|easy]. eapply Rle_trans; [exact Q|]. lra.
 Qed.
@@ -727,7 +742,8 @@ Proof.
 Qed.
 
 (** The score [t] is enclosed by [a] and its error [z], and [top] is at least [a + z]. *)
-Lemma weight_between p e top t a z : (0 <= p <= e)%Z -> Rabs (t * pow2 p - IZR a) <= IZR z -> (a + z <= top)%Z ->
+Lemma weight_between p e top t a z : (0 <= p <= e)%Z -> Rabs (t * pow2 p - IZR a) <= IZR z -> (a + z
+  <= top)%Z ->
   between (pow2 e * exp (- (pow2 (- p) * IZR top)) * exp t)
     (exp_lower e (factors p e) (top - a + z), exp_upper p e (factors p e) (top - a - z)).
 Proof.
@@ -740,7 +756,8 @@ Proof.
   - easy.
   - rewrite Rmult_assoc, <- exp_plus.
     assert (X : - (pow2 (- p) * IZR top) + t = - (pow2 (- p) * (IZR top - t * pow2 p))).
-    { replace (pow2 (- p) * (IZR top - t * pow2 p)) with (pow2 (- p) * IZR top - t * (pow2 p * pow2 (- p))) by ring.
+    { replace (pow2 (- p) * (IZR top - t * pow2 p))
+      with (pow2 (- p) * IZR top - t * (pow2 p * pow2 (- p))) by ring.
       rewrite pow2_opp. ring. }
     rewrite X. apply Rabs_le_iff in E. rewrite !plus_IZR, !minus_IZR in *.
     split; [eapply Rle_trans; [exact L|]|eapply Rle_trans; [|exact U]];

@@ -25,7 +25,8 @@ Definition count_inputs (P : program) : result Z :=
 
 Lemma always_labelled_labelled t x : always_labelled (task_rule t) = true -> labelled t x = true.
 Proof.
-  intros H. unfold labelled, labels. pose proof (always_labelled_labels (task_rule t) (map (fun j => nth j x O) (looks_at t)) H).
+  intros H. unfold labelled, labels.
+  pose proof (always_labelled_labels (task_rule t) (map (fun j => nth j x O) (looks_at t)) H).
   now destruct (rule_labels _ _).
 Qed.
 

@@ -1,7 +1,9 @@
 (** The two file kinds of version 2: which bytes spell which program and which claim about one.
 
-    Mirrors [checker/models/program.py], [checker/inputs.py] and [checker/rules/certificate.py] (the formats are
-    described in [docs/formats.md]). Both are built from the combinators of [Text], as those of version 1 are. *)
+    Mirrors [checker/models/program.py]
+      , [checker/inputs.py] and [checker/rules/certificate.py] (the formats are
+    described in [docs/formats.md]).
+    Both are built from the combinators of [Text], as those of version 1 are. *)
 
 From Coq Require Import Strings.Byte String ZArith List Lia Bool Arith.
 From CompactProofs Require Import Syntax Text Parser Tasks ProgramSemantics Evaluate Activations EvaluateSound.
@@ -104,7 +106,8 @@ Proof.
     apply find_word_some in E as [E ->]. rewrite Nat.sub_0_r.
     destruct (scan_integer text') as [[m r]|] eqn:Es; [|discriminate].
     destruct (0 <=? m) eqn:M; [|discriminate]. destruct (m <=? high) eqn:M'; [|discriminate].
-    cbn [andb]. intros [= <- <- <-]. apply Z.leb_le in M, M'. apply scan_integer_decimal in Es as (-> & _ & Hs).
+    cbn [andb]. intros [= <- <- <-]. apply Z.leb_le in M, M'.
+    apply scan_integer_decimal in Es as (-> & _ & Hs).
     cbn [fst snd]. rewrite Z2Nat.id by easy. rewrite <- app_assoc. split; [easy|]. split; [lia|easy].
   - intros [i k] rest (Hi & _) _. cbn [fst snd] in *. rewrite Forall_forall in W.
     assert (In (nth i words "") words) as Hw by now apply nth_In. specialize (W _ Hw).
@@ -117,7 +120,8 @@ Qed.
 (** *** A value that only some texts stand for *)
 
 (** As [mapped], where [to] may fail. *)
-Definition partial {A B : Type} (what : string) (to : A -> option B) (from : B -> A) (f : format A) : format B :=
+Definition partial {A B : Type} (what : string) (to : A -> option B) (from : B
+  -> A) (f : format A) : format B :=
   {| parse := fun text =>
        match parse f text with
        | Parsed a rest => match to a with Some b => Parsed b rest | None => Failed what text end
@@ -144,7 +148,8 @@ Fixpoint numbered {A : Type} (f : nat -> format A) (first count : nat) : format 
   match count with
   | O => nothing []
   | S more =>
-      mapped (fun first_others => match fst first_others with Some a => a :: snd first_others | None => [] end)
+      mapped (fun first_others => match fst first_others
+        with Some a => a :: snd first_others | None => [] end)
         (fun values => match values with a :: others => (Some a, others) | [] => (None, []) end)
         (some (f first) ;; numbered f (S first) more)
   end.
@@ -263,7 +268,8 @@ Definition step_rest (i x : nat) : format step :=
   | 6 => mapped (Add x) (fun s => match s with Add _ y => y | _ => O end) operand
   | 7 => mapped (Product x) (fun s => match s with Product _ y => y | _ => O end) operand
   | 8 => nothing (Center x)
-  | 9 => mapped (Rms x) (fun s => match s with Rms _ eps => eps | _ => Scalar 0 0 end) (scalar_format (Some 1%Z))
+  | 9 => mapped (Rms x) (fun s => match s
+    with Rms _ eps => eps | _ => Scalar 0 0 end) (scalar_format (Some 1%Z))
   | 10 =>
       mapped (fun '(k, (v, (causal, (s, m)))) => Attend x k v causal s m)
         (fun s => match s with
@@ -271,7 +277,8 @@ Definition step_rest (i x : nat) : format step :=
                   | _ => (O, (O, (false, (Scalar 0 0, O))))
                   end)
         (operand ;; operand ;; causal_format ;; scalar_format None ;; size 1 max_divisor)
-  | 11 => mapped (AttendSum x) (fun s => match s with AttendSum _ causal => causal | _ => false end) causal_format
+  | 11 => mapped (AttendSum x) (fun s => match s
+    with AttendSum _ causal => causal | _ => false end) causal_format
   | 12 => mapped (Rows x) (fun s => match s with Rows _ l => l | _ => [] end)
             (sizes_list space 1 max_size max_size)
   | 13 => nothing (Total x)
@@ -415,7 +422,8 @@ End Shapes.
 Definition program_start : string := "compact-proofs-model 2".
 
 Definition program_format : format program :=
-  guarded "a task and steps that fit" (fun P => task_fits (List.length (token_sets P)) (the_task P) && shapes_fit P) (
+  guarded "a task and steps that fit"
+    (fun P => task_fits (List.length (token_sets P)) (the_task P) && shapes_fit P) (
     mapped (fun '(t, (sets, (weights, (ss, _)))) => Program t sets weights ss)
       (fun P => (the_task P, (token_sets P, (tensors P, (steps P, tt)))))
       (after program_start task_format ;;
@@ -432,7 +440,8 @@ Proof.
     auto using task_faithful, token_set_faithful, step_faithful with formats.
   apply after_faithful; [reflexivity|]. apply mapped_faithful.
   - intros [c l] [_ V]. cbn [fst snd] in *. f_equal. now apply numbered_length in V.
-  - apply followed_faithful; [auto with formats|]. intros c _. apply numbered_faithful, tensor_format_faithful.
+  - apply followed_faithful; [auto with formats|]. intros c _.
+    apply numbered_faithful, tensor_format_faithful.
 Qed.
 
 Definition read_program (text : bytes) : reading program := parse_all program_format text.
@@ -466,7 +475,8 @@ Lemma ascending_tokens_distinct l : ascending_tokens l = true -> NoDup l.
 Proof.
   assert (G : forall l, ascending_tokens l = true -> forall a, In a (tl l) -> (hd O l < a)%nat).
   { clear l. induction l as [|a [|b l] IH]; intros H c Hc; try destruct Hc.
-    - subst. cbn [hd]. cbn [ascending_tokens] in H. apply andb_true_iff in H as [H _]. now apply Nat.ltb_lt in H.
+    - subst. cbn [hd]. cbn [ascending_tokens] in H. apply andb_true_iff in H as [H _].
+      now apply Nat.ltb_lt in H.
     - cbn [ascending_tokens] in H. apply andb_true_iff in H as [H H']. apply Nat.ltb_lt in H.
       specialize (IH H' c H0). cbn [hd] in *. lia. }
   induction l as [|a l IH]; intros H; constructor.

@@ -1,7 +1,8 @@
 (** * What a verdict about a program means
 
     A model of format version 2 is a straight-line program: a list of steps, each of which computes a value
-    from earlier ones. A value is a list of rows (one for each position, unless said otherwise), a row a list of
+    from earlier ones. A value is a list of rows (one for each position, unless said otherwise)
+      , a row a list of
     real numbers. The rows of the last value are the logits, one row for each answer that the task asks for.
 
     This page, [Tasks] and the record [dyadic] of [Syntax] are all that must be read to know what an accepted
@@ -14,7 +15,8 @@ Open Scope R_scope.
 
 (** ** The grammar
 
-    [x], [y], [q], [k], [v] are numbers of earlier steps, [W] is the number of a tensor, all counted from 0; the
+    [x], [y], [q], [k], [v] are numbers of earlier steps, [W] is the number of a tensor
+      , all counted from 0; the
     number [n] stands for [mantissa n * 2 ^ power n]. *)
 
 Record scalar := Scalar { mantissa : Z; power : Z }.

@@ -211,5 +211,6 @@ Proof.
   - destruct (room _ _ _); [|discriminate]. intros [= <-]. cbn. now rewrite firstn_skipn.
   - destruct (switch n) as [b|] eqn:B; [|discriminate]. destruct (switch n0) as [a|] eqn:A; [|discriminate].
     destruct (room _ _ _); [|discriminate]. intros [= <-]. cbn. rewrite <- app_assoc, !firstn_skipn.
-    destruct n as [|[|n]], n0 as [|[|n0]]; try discriminate; injection B as <-; injection A as <-; reflexivity.
+    destruct n as [|[|n]], n0 as [|[|n0]]; try discriminate; injection B as <-; injection A as <-;
+      reflexivity.
 Qed.

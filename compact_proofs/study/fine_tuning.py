@@ -219,7 +219,7 @@ def _middle(path: Sequence[Dyadic], rank: int) -> Table:
     # With the bound a quarter above the norm, what is left of the square has a root that a few bits confirm.
     bound = dyadic(np.array([[1.25 * float(np.linalg.norm(remainder, 2)) + 2.0**-30]], np.float64))
     gap = 0.9 * float(unscaled(bound)[0, 0]) ** 2 * np.eye(len(whole)) - remainder @ remainder.T
-    norm = bound, dyadic(np.linalg.cholesky(gap), bits=HINT_BITS)
+    norm = bound, dyadic(np.asarray(np.linalg.cholesky(gap), np.float64), bits=HINT_BITS)
     return Factor(1, None, None), Factor(2, hint, norm), Factor(1, None, None)
 
 
