@@ -3,28 +3,33 @@
 For a label and a range of queries, a *box* has a threshold: the tokens below it (far) form one level of
 a few bands; of the tokens from the threshold to the label (near) there may be only a few, as its `Near`
 pattern says. Other inputs are left out, unless the kernel finds that they pass as well. The outputs are
-covered by classes of neighbours, halved only where a class fails. What a box certifies (its gain, in
-inputs) is weighed against the operations of its check (its cost): for a given price of an operation,
+covered by classes of neighbours, halved only where a class fails. What a box certifies (its gain, as a share of
+all inputs) is weighed against the operations of its check (its cost): for a given price of an operation,
 the best box of every group and the best division of the queries into ranges follow by exhaustion.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import comb
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from certificates.floats import FloatArray
+from certificates.label_terms import FloatTables, RangeTerms, Rows
 from certificates.prover import Prover
 from checker.certificate import Check, Group
-from checker.terms import Cuts, class_gaps
+from checker.model import ExactModel
+from checker.terms import Cuts
 
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
 SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3), (1, 1, 1, 2, 3, 5, 8))
-QUERY_WIDTHS = (1, 2, 4, 8, 16)
+WIDTHS, WIDE = (1, 2, 4, 8, 16), (2, 4, 8, 16, 32)
+# Of more tokens, thresholds far below the label and single queries are too many to search.
+FEW_TOKENS, MANY_TOKENS = 64, 128
+FAR_BELOW = (20, 24, 29, 35, 42, 50, 60, 72, 86, 103, 124, 149, 179, 215, 258, 310, 372, 446, 535, 642, 770, 924)
 
-Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -43,17 +48,13 @@ NO_NEAR = Near(0, 0, 0)
 
 @dataclass(frozen=True)
 class Candidates:
-    """All boxes for the ranges of `width` queries of one label.
-
-    `gain` and `cost` [range, scheme, threshold, near]; `passing` holds, for each partition from single
-    outputs to one class, which classes pass [range, scheme, threshold, near, class].
-    """
+    """All boxes for the ranges of `width` queries of one label: `gain`, as a share of all inputs, 0 where not all
+    outputs pass, and `cost` [range, scheme, threshold, near]."""
 
     first_queries: list[int]
     width: int
-    gain: Floats
-    cost: Floats
-    passing: list[Bools]
+    gain: npt.NDArray[np.float32]
+    cost: npt.NDArray[np.float32]
 
 
 class BoxSearch:
@@ -66,165 +67,96 @@ class BoxSearch:
         self.others = self.model.positions - 1
         self.whole = whole
         self.near = [NO_NEAR] if whole else near_patterns(self.others)
+        self.widths = WIDTHS if whole or self.model.vocabulary <= MANY_TOKENS else WIDE
         self.partitions = halvings(self.model.outputs)
-        self._read_tables()
+        # Where the classes of each partition start, side by side.
+        self.starts = [0, *np.cumsum([len(cuts) - 1 for cuts in self.partitions]).tolist()]
+        self.tables = FloatTables(prover, self.partitions)
         self.candidates = [self._label(label) for label in range(self.model.vocabulary)]
-
-    def _read_tables(self) -> None:
-        """The kernel's enclosures in floating point."""
-        tables = self.prover.terms.tables
-        one = 1 << tables.certificate.exponential_bits
-        as_floats = lambda rows: np.array([[k / one for k in row] for row in rows])  # noqa: E731
-        self.token_low, self.token_high = map(as_floats, tables.weights[0])
-        low, high = map(as_floats, tables.weights[1])
-        top = np.maximum(low[:, :-1].max(axis=1), 1e-300)
-        self.label_low = low[:, :-1].min(axis=1) / high[:, :-1].max(axis=1)
-        self.last_low, self.last_high = low[:, -1] / high[:, :-1].max(axis=1), high[:, -1] / top
-        self.fixed = tables.fixed(self.prover.bits)
 
     def thresholds(self, label: int) -> list[int]:
         """Candidate thresholds: every token near the label, and some below."""
         if self.whole:
             return [label]
         near = range(label, max(-1, label - 17), -1)
-        return [*near, *range(label - 20, -1, -6)]
+        if self.model.vocabulary <= FEW_TOKENS:
+            return [*near, *range(label - 20, -1, -6)]
+        return [*near, *(label - below for below in FAR_BELOW if below <= label)]
 
     def _label(self, label: int) -> list[Candidates]:
-        model, queries = self.model, np.arange(label + 1)
-        unit = 2.0**-self.prover.bits
-        gaps = [
-            np.concatenate(
-                [class_gaps(table, rows, label, cuts).astype(np.float64) * unit for cuts in self.partitions],
-                axis=1,
-            )
-            for table, rows in (
-                (self.fixed[0], label + 1),
-                (self.fixed[1], label + 1),
-                (self.fixed[2], model.positions),
-            )
-        ]
-        eu, ov, positions = gaps
-        label_low = np.maximum(self.token_low[: label + 1, [label]], 1e-250)
-        ratio = self.token_high[: label + 1, : label + 1] / label_low
-        last_gap = eu + ov + positions[-1]
-        own_high = ratio[queries, queries] * self.last_high[: label + 1]
-        own_low = self.token_low[queries, queries] / self.token_high[: label + 1, label] * self.last_low[: label + 1]
-        last = np.where(last_gap > 0, own_low[:, None], own_high[:, None]) * last_gap
-        fixed = eu + positions[:-1].min(axis=0)
+        gains = np.array([self._gains(label, alone) for alone in (False, True)])[:, None]
         result = []
-        for width in QUERY_WIDTHS:
-            firsts = list(range(0, label - width + 1, width))
-            if width == 1:
-                firsts.append(label)
-            if not firsts:
-                continue
-            rows = np.add.outer(firsts, range(width))
-            result.append(
-                self._ranges(
-                    label,
-                    firsts,
-                    width,
-                    fixed[rows].min(axis=1),
-                    last[rows].min(axis=1),
-                    self.label_low[rows].min(axis=1),
-                    ratio[rows].max(axis=1),
-                    ov,
-                )
-            )
+        for width, firsts in range_starts(label, self.widths).items():
+            classes = self._fewest_classes(label, firsts, width)
+            share = width * gains[[int(first == label) for first in firsts]]
+            gain = np.where(np.isfinite(classes), share, 0.0).astype(np.float32)
+            cost = self._cost(classes, width, label).astype(np.float32)
+            result.append(Candidates(firsts, width, gain, cost))
         return result
 
-    def _ranges(
-        self,
-        label: int,
-        firsts: list[int],
-        width: int,
-        fixed: Floats,
-        last: Floats,
-        label_low: Floats,
-        ratio: Floats,
-        ov: Floats,
-    ) -> Candidates:
-        thresholds, others = self.thresholds(label), self.others
-        label_gap = fixed + ov[label]
-        label_term = np.where(label_gap > 0, label_low[:, None], 1.0) * label_gap
-        labels = np.array([[0.0 if first == label else 1.0] for first in firsts])
-        base = last + labels * label_term
-
-        def term(start: int, end: int) -> Floats:
-            if start >= end:
-                return np.zeros_like(fixed)
-            gap = fixed + ov[start:end].min(axis=0)
-            return np.minimum(0.0, ratio[:, start:end].max(axis=1)[:, None] * gap)
-
-        shape = (len(firsts), len(SCHEMES), len(thresholds), len(self.near))
-        passing = np.zeros((*shape, fixed.shape[1]), dtype=bool)
+    def _fewest_classes(self, label: int, firsts: list[int], width: int) -> FloatArray:
+        """How many classes of outputs are enough, [range, scheme, threshold, near]; infinite where none are."""
+        terms, thresholds = self.tables.label(label).ranges(firsts, width), self.thresholds(label)
+        classes = np.full((len(self.near), len(SCHEMES), len(firsts), len(thresholds)), np.inf)
         for j, threshold in enumerate(thresholds):
-            near_term = {
-                size: (term(label - size, label), term(threshold, label - size))
-                for size in {near.top_size for near in self.near}
-                if size < label - threshold
-            }
-            for i, scheme in enumerate(SCHEMES):
-                far, end = np.zeros_like(fixed), threshold
-                for size in (*scheme, end):
-                    start = max(0, end - size)
-                    far, end = np.minimum(far, term(start, end)), start
-                far_term = np.minimum(far, label_term)
-                for k, near in enumerate(self.near):
-                    if near is not NO_NEAR and near.top_size not in near_term:
-                        continue
-                    value = base + np.maximum(others - labels - near.top - near.rest, 0) * far_term
-                    if near is not NO_NEAR:
-                        top, rest = near_term[near.top_size]
-                        rest = np.minimum(rest, far_term)
-                        value = value + near.rest * rest + near.top * np.minimum(top, rest)
-                    passing[:, i, j, k] = value > 0
-        split = np.cumsum([len(cuts) - 1 for cuts in self.partitions])[:-1]
-        levels = np.split(passing, split, axis=-1)
-        count = np.where(levels[0], 1.0, np.inf)
-        count[..., label] = 0.0
-        for level in levels[1:]:
-            halves = np.add.reduceat(count, range(0, count.shape[-1], 2), axis=-1)
-            count = np.where(level, np.minimum(1.0, halves), halves)
-        classes = count[..., 0]
-        gain = np.array(
-            [
-                [self._gain(label, threshold, near, alone) for near in self.near]
-                for alone in (False, True)
-                for threshold in thresholds
-            ]
-        ).reshape(2, 1, len(thresholds), len(self.near))
-        alone = [int(first == label) for first in firsts]
-        cost = self._cost(classes, width, label, thresholds)
-        return Candidates(firsts, width, np.where(np.isfinite(classes), width * gain[alone], 0.0), cost, levels)
+            boxes = Boxes(terms, threshold, SCHEMES, slice(None), slice(self.model.outputs))
+            rows = np.flatnonzero(self._outputs_pass(label, boxes.least(NO_NEAR, self.others) > 0).any(axis=0))
+            if not len(rows):
+                continue  # nor does any range pass with near tokens besides
+            boxes = Boxes(terms, threshold, SCHEMES, rows, slice(None))
+            found, places = [], []
+            for k, near in enumerate(self.near):
+                if near is NO_NEAR or near.top_size < label - threshold:
+                    passing = boxes.least(near, self.others) > 0
+                    chosen = np.nonzero(self._outputs_pass(label, passing))
+                    found.append(passing[chosen])
+                    places.append((np.full(len(chosen[0]), k), chosen[0], rows[chosen[1]]))
+            near_box, scheme, at = (np.concatenate(part) for part in zip(*places, strict=True))
+            classes[near_box, scheme, at, j] = self._cover_size(label, np.concatenate(found))
+        return classes.transpose(2, 1, 3, 0)
 
-    def _gain(self, label: int, threshold: int, near: Near, alone: bool) -> float:
-        """The inputs of one query in a box: the label at least once unless the query is the label."""
-        others, above = self.others, label - threshold - near.top_size
-        if above < 0:
-            return 0.0
-        return float(
-            sum(
-                comb(others, labels)
-                * comb(others - labels, top)
-                * near.top_size**top
-                * comb(others - labels - top, rest)
-                * above**rest
-                * threshold ** (others - labels - top - rest)
-                for labels in range(0 if alone else 1, others + 1)
-                for top in range(min(near.top, others - labels) + 1)
-                for rest in range(min(near.top + near.rest, others - labels) - top + 1)
-            )
-        )
+    def _outputs_pass(self, label: int, passing: Bools) -> Bools:
+        """Whether every output but the label is `passing` [scheme, range, class]."""
+        passing[..., label] = True
+        return np.asarray(passing[..., : self.model.outputs].all(axis=-1))
 
-    def _cost(self, classes: Floats, width: int, label: int, thresholds: list[int]) -> Floats:
+    def _cover_size(self, label: int, passing: Bools) -> npt.NDArray[np.float32]:
+        """How many classes a cover of every output has (`cover`), by which classes are `passing` [box, class]."""
+        count = np.ones((len(passing), self.model.outputs), dtype=np.float32)
+        count[:, label] = 0.0
+        for start, end in zip(self.starts[1:], self.starts[2:], strict=False):
+            if count.shape[1] % 2:
+                count = np.pad(count, ((0, 0), (0, 1)))
+            halves = count[:, ::2] + count[:, 1::2]
+            count = np.where(passing[:, start:end], np.minimum(1.0, halves), halves)
+        return count[:, 0]
+
+    def _gains(self, label: int, alone: bool) -> FloatArray:
+        """The inputs of one query in a box [threshold, near], as a share of all inputs: the label is there at least
+        once before the query unless it is the query, `alone`."""
+        thresholds, vocabulary = np.array(self.thresholds(label), dtype=float), self.model.vocabulary
+        gains = np.zeros((len(thresholds), len(self.near)))
+        for k, near in enumerate(self.near):
+            above = label - thresholds - near.top_size
+            for top in range(min(near.top, self.others) + 1):
+                for rest in range(min(near.top + near.rest, self.others) - top + 1):
+                    free = self.others - top - rest
+                    below = (thresholds / vocabulary) ** free if not alone else 0.0
+                    ways = comb(self.others, top) * comb(self.others - top, rest) / vocabulary
+                    ways *= (near.top_size / vocabulary) ** top
+                    far = ((thresholds + 1) / vocabulary) ** free - below
+                    gains[:, k] += ways * (above / vocabulary) ** rest * far
+            gains[above < 0, k] = 0.0
+        return gains
+
+    def _cost(self, classes: FloatArray, width: int, label: int) -> FloatArray:
         """The operations of the check, as the kernel's meter counts them, but for branches that it may
         spare and with gaps shared evenly by the queries of a label."""
         levels = [1 + (near is not NO_NEAR) + bool(near.top_size) for near in self.near]
         near_levels = np.array(levels, dtype=float)[None, None, None, :]
         within = np.array([sum(s) - len(s) for s in SCHEMES], dtype=float)[None, :, None, None]
         bands = np.array([len(s) + 1 for s in SCHEMES], dtype=float)[None, :, None, None]
-        above = label - np.array(thresholds)[None, None, :, None]
+        above = label - np.array(self.thresholds(label))[None, None, :, None]
         within = within + np.where(near_levels > 1, above - near_levels + 1, 0)
         bands = bands + near_levels - 1
         classes = np.minimum(classes, 1e9)
@@ -235,41 +167,24 @@ class BoxSearch:
         return np.asarray(cost + counting * classes)
 
     def groups(self, price: float) -> Iterator[Group]:
-        """The best groups when an operation costs `price` inputs."""
+        """The best groups when an operation costs `price`, a share of all inputs."""
         for label, by_width in enumerate(self.candidates):
-            choices: dict[tuple[int, int], tuple[float, list[tuple[Candidates, int, int]]]] = {}
+            best: dict[tuple[int, int], tuple[float, int]] = {}
             for candidates in by_width:
-                shape = candidates.gain.shape
-                score = (candidates.gain - price * candidates.cost).reshape(shape[0], -1)
-                best = score.argmax(axis=1)
-                for i, first in enumerate(candidates.first_queries):
-                    value = float(score[i, best[i]])
-                    own = (value, [(candidates, i, int(best[i]))]) if value > 0 else (0.0, [])
-                    width = candidates.width
-                    if width > 1:
-                        half = width // 2
-                        left = choices[first, half]
-                        right = choices[first + half, half]
-                        parts = (left[0] + right[0], left[1] + right[1])
-                        own = max(own, parts, key=lambda choice: choice[0])
-                    choices[first, width] = own
-            yield from self._written(label, choices)
+                score = (candidates.gain - price * candidates.cost).reshape(len(candidates.gain), -1)
+                for first, row, flat in zip(candidates.first_queries, score, score.argmax(axis=1), strict=True):
+                    if row[flat] > 0:
+                        best[first, candidates.width] = float(row[flat]), int(flat)
+            for first, width in best_division(label, self.widths, {at: score for at, (score, _) in best.items()}):
+                yield self.group(label, first, width, best[first, width][1])
 
-    def _written(self, label: int, choices: dict[Any, Any]) -> Iterator[Group]:
-        """The groups of one label, by ascending queries, from the widest ranges on."""
-        query = 0
-        while query <= label:
-            width = next(w for w in reversed(QUERY_WIDTHS) if (query, w) in choices)
-            for candidates, i, flat in choices[query, width][1]:
-                yield self.group(label, candidates, i, flat)
-            query += width
-
-    def group(self, label: int, candidates: Candidates, i: int, flat: int) -> Group:
-        """The group of range `i` with the box numbered `flat` of its candidates."""
-        shape = candidates.gain.shape[1:]
-        scheme, j, k = (int(index) for index in np.unravel_index(flat, shape))
-        threshold, near = self.thresholds(label)[j], self.near[k]
-        cuts = self.cover(label, [level[i, scheme, j, k] for level in candidates.passing])
+    def group(self, label: int, first: int, width: int, flat: int) -> Group:
+        """The group of `width` queries from `first` on, with the box numbered `flat` of its candidates."""
+        thresholds = self.thresholds(label)
+        scheme, j, k = np.unravel_index(flat, (len(SCHEMES), len(thresholds), len(self.near)))
+        threshold, near = thresholds[j], self.near[k]
+        passing = self.passing(label, first, width, SCHEMES[scheme], threshold, near)
+        cuts = self.cover(label, passing)
         sizes = bands_below(threshold, SCHEMES[scheme])
         levels = [len(sizes)] if sizes else []
         if near is not NO_NEAR:
@@ -278,10 +193,24 @@ class BoxSearch:
                 above.append(near.top_size)
             sizes += above
             levels += [1] * len(above)
-        first = candidates.first_queries[i]
-        group = Group(label, first, first + candidates.width - 1, 0, ())
         check = Check("levels", self.prover.bits, 1, self.prover.partition(cuts), None, runs(sizes), tuple(levels))
-        return Group(label, group.first_query, group.last_query, 0, (check,))
+        return Group(label, first, first + width - 1, 0, (check,))
+
+    def passing(
+        self, label: int, first: int, width: int, scheme: tuple[int, ...], threshold: int, near: Near = NO_NEAR
+    ) -> list[Bools]:
+        """Which classes of each partition pass in a box."""
+        terms = self.tables.label(label).ranges([first], width)
+        least = Boxes(terms, threshold, [scheme], slice(None), slice(None)).least(near, self.others)[0, 0]
+        return np.split(least > 0, self.starts[1:-1])
+
+    def undecided_outputs(self, label: int) -> npt.NDArray[np.intp]:
+        """How many outputs do not pass for all inputs of each query of a label, by the best scheme of bands."""
+        terms = self.tables.label(label).ranges(range(label + 1), 1)
+        boxes = Boxes(terms, label, SCHEMES, slice(None), slice(self.model.outputs))
+        failing = boxes.least(NO_NEAR, self.others) <= 0
+        failing[..., label] = False
+        return np.asarray(failing.sum(axis=-1).min(axis=0))
 
     def cover(self, label: int, passing: list[Bools]) -> Cuts:
         """The fewest classes that pass, halved only where they fail, and every output that fails alone."""
@@ -297,6 +226,86 @@ class BoxSearch:
             return [first] if (first, end) == (label, label + 1) else halves
 
         return (*starts(len(passing) - 1, 0), outputs)
+
+
+def search_size(model: ExactModel) -> int:
+    """About how many boxes there are to search, times ranges of queries and outputs."""
+    boxes = len(SCHEMES) * len(near_patterns(model.positions - 1)) * min(model.vocabulary, len(FAR_BELOW))
+    return boxes * model.vocabulary**2 * model.outputs
+
+
+class Boxes:
+    """The bounds of the terms of boxes with one threshold, for some ranges of queries and some classes of outputs."""
+
+    def __init__(
+        self,
+        terms: RangeTerms,
+        threshold: int,
+        schemes: Sequence[tuple[int, ...]],
+        rows: Rows | slice,
+        classes: slice,
+    ) -> None:
+        self.terms, self.threshold, self.rows, self.classes = terms, threshold, rows, classes
+        label_term = terms.label_term[rows, classes]
+        self.labels = terms.labels[rows]
+        self.base = terms.last[rows, classes] + self.labels * label_term
+        self.far = np.empty((len(schemes), *label_term.shape))
+        bands: dict[tuple[int, int], FloatArray] = {}
+        for far, scheme in zip(self.far, schemes, strict=True):
+            np.minimum(label_term, 0.0, out=far)
+            cuts = [0, *accumulate(bands_below(threshold, scheme))]
+            for band in zip(cuts, cuts[1:], strict=False):
+                if band not in bands:
+                    bands[band] = terms.band_term(*band, rows, classes)
+                np.minimum(far, bands[band], out=far)
+        self._near: dict[int, tuple[FloatArray, FloatArray]] = {}
+
+    def least(self, near: Near, others: int) -> FloatArray:
+        """The least sum of terms [scheme, range, class] of an input in a box, with `others` tokens before the last."""
+        free = np.asarray(np.maximum(others - self.labels - near.top - near.rest, 0))
+        if near is NO_NEAR:
+            return self.base + free * self.far
+        if near.top_size not in self._near:
+            label, top = self.terms.terms.label, self.terms.terms.label - near.top_size
+            above = self.terms.band_term(top, label, self.rows, self.classes)
+            self._near[near.top_size] = above, self.terms.band_term(self.threshold, top, self.rows, self.classes)
+        near_top, near_rest = self._near[near.top_size]
+        near_rest = np.minimum(near_rest, self.far)
+        return self.base + free * self.far + near.rest * near_rest + near.top * np.minimum(near_top, near_rest)
+
+
+def range_starts(label: int, widths: Sequence[int]) -> dict[int, list[int]]:
+    """Where aligned ranges of each width start, of the queries below the label. The label itself, and queries
+    that are in no range of the least width, are by themselves."""
+    starts: dict[int, list[int]] = {1: []}
+    for width in widths:
+        starts[width] = [*range(0, label - width + 1, width)]
+    if 1 not in widths:
+        starts[1] = [*range(label // widths[0] * widths[0], label)]
+    starts[1].append(label)
+    return {width: firsts for width, firsts in starts.items() if firsts}
+
+
+def best_division(label: int, widths: Sequence[int], scores: Mapping[tuple[int, int], float]) -> list[tuple[int, int]]:
+    """The ranges (first query, width) whose `scores`, all of them above 0, add up to the most, by ascending queries.
+
+    Every range is one of those of `range_starts`, or is left out.
+    """
+    best: dict[tuple[int, int], tuple[float, list[tuple[int, int]]]] = {}
+    for width, firsts in sorted(range_starts(label, widths).items()):
+        for first in firsts:
+            left, right = (best.get((start, width // 2), (0, [])) for start in (first, first + width // 2))
+            best[first, width] = left[0] + right[0], left[1] + right[1]
+            own = scores.get((first, width))
+            if own is not None and own >= best[first, width][0]:
+                best[first, width] = own, [(first, width)]
+    found: list[tuple[int, int]] = []
+    query = 0
+    while query <= label:
+        width = next(w for w in sorted({1, *widths}, reverse=True) if (query, w) in best)
+        found += best[query, width][1]
+        query += width
+    return found
 
 
 def near_patterns(others: int) -> list[Near]:

@@ -6,15 +6,18 @@ proof, and possible only for models of few inputs.
 
 from collections.abc import Iterator
 
-from certificates.prover import Prover
+from certificates.prover import Ledger, Proof, Prover
 from checker.certificate import Check, Group
 
 
-def prove_brute_force(model_data: bytes) -> bytes:
+def prove_brute_force(model_data: bytes) -> Proof:
     """A certificate that tries each input. Raises `Declined` where there are too many."""
     prover = Prover(model_data)
     single_outputs = prover.partition(tuple(range(prover.model.outputs + 1)))
-    return prover.certificate(_groups(prover.model.vocabulary, prover.fine_bits, single_outputs))
+    ledger = Ledger(prover)
+    for group in _groups(prover.model.vocabulary, prover.fine_bits, single_outputs):
+        ledger.add(group)
+    return ledger.proof()
 
 
 def _groups(vocabulary: int, bits: int, partition: int) -> Iterator[Group]:

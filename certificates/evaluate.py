@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from certificates.prover import Proof
 from checker.errors import Declined
 from checker.inputs import MAX_SEQUENCES
 from checker.meter import Meter
@@ -22,17 +23,19 @@ SAMPLE, RUN, PLACES = 256, 32, 2048
 UNDECIDED = 0.02
 
 
-def prove_evaluate(model_data: bytes) -> bytes:
-    """A certificate that tries every input. Raises `Declined` for what the checker would decline."""
+def prove_evaluate(model_data: bytes) -> Proof:
+    """A proof that tries every input. Raises `Declined` for what the checker would decline."""
     program = parse_program(model_data)
     if program.inputs.sequences > MAX_SEQUENCES:
         size = f"{program.inputs.sequences} sequences, limit max_sequences = {MAX_SEQUENCES}"
         raise Declined(f"strategy evaluate: {size}")
     passes = choose_passes(program)
     last = program.inputs.sequences - 1
-    correct = count(program, passes, [(0, last)])
+    meter = unlimited()
+    correct = count(program, passes, [(0, last)], meter)
     proof = Evaluate(tuple(passes), ((0, last, correct),))
-    return format_claim(model_hash(model_data), correct, proof).encode("ascii")
+    certificate = format_claim(model_hash(model_data), correct, proof).encode("ascii")
+    return Proof(certificate, correct, meter.operations, meter.machine_operations)
 
 
 def sizes(bits: int) -> Sizes:
@@ -40,10 +43,17 @@ def sizes(bits: int) -> Sizes:
     return min(bits, MAX_VALUE_BITS), min(bits, MAX_BITS), min(max(bits, min(bits + 2, 26)), MAX_BITS)
 
 
-def count(program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[int, int]]) -> int:
-    """How many inputs among the sequences of the intervals the kernel certifies."""
+def unlimited() -> Meter:
+    """A meter for what is tried; the limit is for what is checked."""
     meter = Meter()
     meter.limit = 2**62
+    return meter
+
+
+def count(
+    program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[int, int]], meter: Meter
+) -> int:
+    """How many inputs among the sequences of the intervals the kernel certifies."""
     plan = Plan(program, meter)
     precisions = [Precision(program.tensors, each) for each in passes]
     return sum(
@@ -58,7 +68,7 @@ def choose_passes(program: Program) -> list[Sizes]:
     sample, inputs = take_sample(program)
     found = [0]
     for bits in LADDER if inputs else LADDER[-4:]:
-        found.append(count(program, [sizes(bits)], sample))
+        found.append(count(program, [sizes(bits)], sample, unlimited()))
         undecided = inputs - found[-1]
         # Wrong inputs stay undecided at any number of bits, and then the count stops growing.
         if undecided <= UNDECIDED * inputs or found[-1] == found[-2] > 0:

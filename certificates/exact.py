@@ -1,149 +1,237 @@
 """Strategy `exact`: decide every group of inputs with one label and one query (or a few), and count one
 by one only where, and only for the outputs for which, that is not enough.
 
-The margin, scaled by the softmax's denominator, is a sum of terms of one position each, so its least
-value over a product of token sets is the sum of the least terms.
+Where that would be too long a proof or too long a search, groups are bounded by levels of tokens, with ranges of
+queries as narrow as pay, and single groups are counted one by one where that gains enough.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from certificates.boxes import SCHEMES, Bools, BoxSearch, bands_below, runs
-from certificates.prover import Prover
-from checker.certificate import Check, Group
-from checker.errors import Rejected
-from checker.groups import RULES, position_bounds
-from checker.meter import Meter
+from certificates.boxes import BoxSearch, best_division, range_starts
+from certificates.counting import MAX_ENUMERATED, GroupCounts
+from certificates.levels import LevelSearch
+from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
+from checker.certificate import Group
+from checker.errors import Declined, Rejected
+from checker.groups import group_size
+from checker.meter import MAX_OPERATIONS
 
-# When sequences of tokens are counted one by one, by how many units the terms may differ of the tokens in the
-# first band.
-NEGLIGIBLE, FINE_NEGLIGIBLE = 2**5, 2**14
-# More units than what rounding and that band, not of the fine ones, take from a sum of a few terms.
-DOUBT = 2**9
-MAX_ENUMERATED = 2**25
-# Numbers of tokens in the levels next to the label, when sequences are counted by levels.
-NEAR_LEVELS = ((), (2, 1), (2, 1, 1))
-# A count that leaves out less than this share of all inputs is good enough.
-NEGLIGIBLE_SHARE = 2.0**-22
+# What a proof may take of what the kernel allows, and the machine operations that a search may take.
+MOST = MAX_OPERATIONS // 4 * 3
+MAX_SEARCH = 2**35
+# Entries of the table of attention up to which bounds may be as exact as can be.
+MAX_DEEP = 2**12
+# Tokens of so small a weight hardly matter, when the time to count a group is estimated; and what it takes by levels.
+LIGHT = 2.0**-28
+BY_LEVELS = 2**20
+# What the last operations must gain, as a share of all inputs, when a proof takes all that it may.
+LAST_GAIN = 2.0**-7
+# What the check of one group may take at the most, as a part of that.
+MOST_OF_ONE = 2**-8
+WIDTHS = (1, 2, 4, 8, 16, 32)
+PRICE_STEPS = 40
+
+
+@dataclass(frozen=True)
+class ExactProof:
+    """A proof; whether it is sure to count every correct input; and if not, whether more bits might find more."""
+
+    proof: Proof
+    complete: bool
+    in_doubt: bool
 
 
 def prove_exact(model_data: bytes) -> bytes:
-    """A certificate that counts, up to the precision of its sums, every correct input."""
-    return measured_exact(model_data)[0]
+    """A certificate that counts every correct input, or where that takes too much, as many as it can."""
+    return exact_proof(model_data).proof.certificate
 
 
-def measured_exact(model_data: bytes) -> tuple[bytes, int, int]:
-    """The same certificate, the number of inputs that it claims, and its operations."""
-    return ExactStrategy(model_data).prove()
+def exact_proof(model_data: bytes, budget: int | None = None) -> ExactProof:
+    """A proof of the same within a budget of operations, and whether it counts every correct input."""
+    strategy = ExactStrategy(model_data, NORMAL, budget)
+    found, model = strategy.prove(), strategy.model
+    if found.in_doubt and model.vocabulary * max(model.vocabulary, model.positions) <= MAX_DEEP:
+        found = max(ExactStrategy(model_data, DEEP, budget).prove(), found, key=lambda one: one.proof.rank)
+    return found
 
 
 class ExactStrategy:
-    """The strategy for one model."""
+    """The strategy for one model, within a `budget` of operations or, if that is None, what the kernel allows."""
 
-    def __init__(self, model_data: bytes) -> None:
-        self.prover = Prover(model_data)
+    def __init__(self, model_data: bytes, precision: Precision = NORMAL, budget: int | None = None) -> None:
+        self.prover = Prover(model_data, precision=precision)
+        self.model = self.prover.model
+        self.budget = MOST if budget is None else min(MOST, budget)
         self.search = BoxSearch(self.prover, whole=True)
-        self.outputs = self.prover.model.outputs
-        self.single = self.prover.partition(tuple(range(self.outputs + 1)))
+        self.counts = GroupCounts(self.prover, self.search)
+        self.levels = LevelSearch(self.search)
+        self.searched = 0  # machine operations of what has been tried
 
-    def prove(self) -> tuple[bytes, int, int]:
-        """The certificate, the number of inputs that it claims, and its operations."""
-        return self.prover.measured_certificate(
-            group for label in range(self.prover.model.vocabulary) for group in self._label(label)
-        )
+    def prove(self) -> ExactProof:
+        """Every group counted if it can be, and otherwise as much as pays."""
+        if self._estimate() <= MOST:
+            try:
+                return self._complete()
+            except Declined:
+                self.searched = 0
+        return ExactProof(self._partial(), complete=False, in_doubt=False)
 
-    def _label(self, label: int) -> Iterator[Group]:
-        by_width = {candidates.width: candidates for candidates in self.search.candidates[label]}
-        query = 0
-        while query <= label:
-            for width in sorted(by_width, reverse=True):
-                candidates = by_width[width]
-                if query not in candidates.first_queries:
+    # Every group counted
+
+    def _estimate(self) -> int:
+        """About how many machine operations it takes to count every group that is not decided at once."""
+        others, estimate = self.model.positions - 1, 0
+        for label in range(self.model.vocabulary):
+            outputs = self.search.undecided_outputs(label)
+            heavy = self.search.tables.label(label).ratio[:, : label + 1] > LIGHT
+            near = label + 1 - heavy.argmax(axis=1)
+            for count, tokens in zip(outputs.tolist(), near.tolist(), strict=True):
+                sums = count * (tokens + 1) ** others
+                estimate += sums if sums <= MAX_ENUMERATED else BY_LEVELS
+        return estimate
+
+    def _complete(self) -> ExactProof:
+        """A proof that counts every group. Raises `Declined` if it would be too long, or take too long to find."""
+        ledger, complete, in_doubt = Ledger(self.prover), True, False
+        for label in range(self.model.vocabulary):
+            for first, width, whole in self._divided(label):
+                if whole and ledger.add(whole, group_size(whole, self.model.positions)) is not None:
                     continue
-                i = candidates.first_queries.index(query)
-                decided = candidates.gain[i].ravel() > 0
-                if decided.any():
-                    cost = np.where(decided, candidates.cost[i].ravel(), np.inf)
-                    yield self.search.group(label, candidates, i, int(cost.argmin()))
-                    break
-            else:
-                width, i = 1, by_width[1].first_queries.index(query)
-                with suppress(Rejected):  # where the label's weight may be zero, nothing can be proved
-                    yield self._undecided(label, query, [level[i] for level in by_width[1].passing])
-            query += width
+                for query in range(first, first + width):
+                    try:
+                        counted = self.counts.counted(label, query)
+                    except Rejected:  # where the label's weight may be zero, nothing can be proved
+                        complete = False
+                        continue
+                    self.searched += self.prover.terms.meter.machine_operations
+                    ledger.add(counted.group)
+                    complete, in_doubt = complete and counted.exact, in_doubt or counted.in_doubt
+                    if ledger.meter.operations > self.budget or self.searched > MAX_SEARCH:
+                        raise Declined(f"exact: more than {self.budget} operations, or too long a search")
+        if ledger.meter.operations > self.budget:
+            raise Declined(f"exact: more than {self.budget} operations")
+        notes = ["every correct input is counted"] if complete else []
+        return ExactProof(ledger.proof(notes), complete, in_doubt)
 
-    def _undecided(self, label: int, query: int, passing: list[Bools]) -> Group:
-        """A group with some outputs decided by bands, some by single tokens, and the rest by counting."""
-        self.prover.terms.meter = Meter()  # the limit is for proofs, and not for all that is tried
-        group = Group(label, query, query, 0, ())
-        scheme = int(passing[0][:, 0, 0].sum(axis=-1).argmax())
-        cuts = self.search.cover(label, [level[scheme, 0, 0] for level in passing])
-        stages = [
-            (self.prover.partition(cuts), bands_below(label, SCHEMES[scheme])),
-            (self.single, bands_below(label, (1,) * label)),
-        ]
-        checks = []
-        undecided = [output for output in range(self.outputs) if output != label]
-        for partition, sizes in stages:
-            cuts = self.prover.partitions[partition]
-            ends = dict(enumerate(zip(cuts, cuts[1:], strict=False)))
-            classes = [c for c, (a, b) in ends.items() if any(a <= o < b for o in undecided)]
-            levels = (len(sizes),) if sizes else ()
-            check = Check("levels", self.prover.bits, 1, partition, tuple(classes), runs(sizes), levels)
-            margins = dict(zip(classes, self.prover.worst_margins(group, check, classes), strict=True))
-            decided = [c for c, margin in margins.items() if margin > 0]
-            if decided:
-                margin = min(margins[c] for c in decided)
-                checks.append(replace(check, margin=margin, classes=tuple(decided)))
-                undecided = [o for o in undecided if not any(ends[c][0] <= o < ends[c][1] for c in decided)]
-            if not undecided:
-                break
-        else:
-            checks.append(self._count(group, undecided))
-        return replace(group, checks=tuple(checks))
+    def _whole(self, label: int) -> dict[tuple[int, int], tuple[float, int]]:
+        """Ranges (first query, width) all of whose inputs pass at once: the least cost, and the number of the box."""
+        found = {}
+        for candidates in self.search.candidates[label]:
+            cost = np.where(candidates.gain > 0, candidates.cost, np.inf).reshape(len(candidates.gain), -1)
+            for first, row, flat in zip(candidates.first_queries, cost, cost.argmin(axis=1), strict=True):
+                if row[flat] < np.inf:
+                    found[first, candidates.width] = float(row[flat]), int(flat)
+        return found
 
-    def _count(self, group: Group, undecided: list[int]) -> Check:
-        """The check that counts the inputs for which the `undecided` outputs stay below the label."""
-        check = self._one_by_one(group, undecided, self.prover.bits, NEGLIGIBLE)
-        if self._few(check) and self._failing(group, check) > self._failing(group, replace(check, margin=-DOUBT)):
-            check = self._one_by_one(group, undecided, self.prover.fine_bits, FINE_NEGLIGIBLE)
-        return check if self._few(check) else self._by_levels(group, check)
+    def _divided(self, label: int) -> Iterator[tuple[int, int, Group | None]]:
+        """Ranges (first query, width) with the group that decides all their inputs at once, and single queries."""
+        whole = self._whole(label)
+        scores = {at: at[1] - cost / MAX_OPERATIONS for at, (cost, _) in whole.items()}
+        query = 0
+        for first, width in [*best_division(label, self.search.widths, scores), (label + 1, 0)]:
+            for single in range(query, first):
+                yield single, 1, None
+            if width:
+                yield first, width, self.search.group(label, first, width, whole[first, width][1])
+            query = first + width
 
-    def _few(self, check: Check) -> bool:
-        """Whether sequences of the bands of `check`, and of the label, are few enough to be tried."""
-        bands = 1 + sum(count for count, _ in check.bands)
-        return bands ** (self.prover.model.positions - 1) * len(check.classes or ()) <= MAX_ENUMERATED
+    # As much as pays
 
-    def _one_by_one(self, group: Group, undecided: list[int], bits: int, negligible: int) -> Check:
-        """Counting by tokens, but for a band of the lowest, whose terms differ by `negligible` or less."""
-        label = group.label
-        every = runs(bands_below(label, (1,) * label))
-        check = Check("enumerate", bits, 1, self.single, tuple(undecided), every)
-        _, bounds, _ = position_bounds(self.prover.terms, group, check, undecided)
-        terms = np.concatenate(bounds)[:, :label]
-        spread = np.maximum.accumulate(terms, axis=1) - np.minimum.accumulate(terms, axis=1)
-        near = np.flatnonzero((spread > negligible).any(axis=0))
-        far = int(near[0]) if len(near) else label
-        return replace(check, bands=runs(bands_below(label, (1,) * (label - far))))
+    def _partial(self) -> Proof:
+        """The proof that gains most within the budget, of groups bounded in several ways."""
+        options: list[dict[tuple[int, int], list[Option]]] = [{} for _ in range(self.model.vocabulary)]
+        for label in reversed(range(self.model.vocabulary)):  # those of most inputs first
+            whole, found = self._whole(label), options[label]
+            starts = range_starts(label, WIDTHS)
+            query = 0
+            while query <= label:
+                width = next(w for w in sorted(starts, reverse=True) if query in starts[w])
+                self._refine(label, query, width, whole, found)
+                query += width
+        price = 0.0
+        for _ in range(PRICE_STEPS):
+            chosen = [option for label, found in enumerate(options) for option in self._chosen(label, found, price)]
+            if sum(map(self._cost, chosen)) <= 1:
+                proof = self._written(chosen)
+                if proof is not None:
+                    return proof
+            price = price * 1.5 or LAST_GAIN / 8
+        return self.prover.proof([])
 
-    def _by_levels(self, group: Group, check: Check) -> Check:
-        """Counting by levels, the last tokens below the label each in one of their own: the first way that
-        leaves out few inputs, or else the best."""
-        found: list[tuple[int, Check]] = []
-        for near in NEAR_LEVELS:
-            if sum(near) < group.label or not near:
-                sizes = bands_below(group.label - sum(near), SCHEMES[-1])
-                levels = (*([len(sizes)] if sizes else []), *(1 for _ in near))
-                bands = runs([*sizes, *near])
-                way = replace(check, rule="levels", bits=self.prover.bits, bands=bands, levels=levels)
-                found.append((self._failing(group, way), way))
-                if found[-1][0] < NEGLIGIBLE_SHARE * self.prover.model.total:
-                    break
-        return min(found, key=lambda pair: pair[0])[1]
+    def _refine(
+        self,
+        label: int,
+        first: int,
+        width: int,
+        whole: dict[tuple[int, int], tuple[float, int]],
+        found: dict[tuple[int, int], list[Option]],
+    ) -> None:
+        """Collect options for a range of queries, and for its halves where they may gain enough."""
+        if self.searched > MAX_SEARCH:
+            return
+        options = found[first, width] = []
+        size = width * group_size(Group(label, first, first, 0, ()), self.model.positions)
+        missing, cost = 1.0, 0.0
+        for group in self._ways(label, first, width, whole):
+            option = self.prover.option(group, int(MOST * MOST_OF_ONE))
+            self.searched += self.prover.terms.meter.machine_operations
+            if option is None:
+                break  # others would take longer
+            options.append(option)
+            missing = (size - max(option.correct for option in options)) / self.model.total
+            cost = self._cost(option)
+            if missing <= LAST_GAIN * cost:
+                return
+        if not options or missing <= LAST_GAIN * self._cost(options[0]):
+            return
+        if width > 1:
+            for half in (first, first + width // 2):
+                self._refine(label, half, width // 2, whole, found)
 
-    def _failing(self, group: Group, check: Check) -> int:
-        """How many inputs of `group` the check leaves out for its classes."""
-        return RULES[check.rule](self.prover.terms, group, check, list(check.classes or ()))
+    def _ways(
+        self, label: int, first: int, width: int, whole: dict[tuple[int, int], tuple[float, int]]
+    ) -> Iterator[Group]:
+        """Groups for a range of queries, the least work first."""
+        if (first, width) in whole:
+            yield self.search.group(label, first, width, whole[first, width][1])
+        yield from self.levels.groups(label, first, width)
+
+    def _cost(self, option: Option) -> float:
+        """The operations of an option as a part of what groups may take in all."""
+        operations, machine_operations = self.prover.table_operations
+        counted = option.operations / max(1, self.budget - operations)
+        return max(counted, option.machine_operations / max(1, MOST - machine_operations))
+
+    def _chosen(self, label: int, found: dict[tuple[int, int], list[Option]], price: float) -> list[Option]:
+        """The best division of the queries of a label, at a price of all operations as a share of all inputs."""
+        best: dict[tuple[int, int], tuple[float, Option]] = {}
+        for at, options in found.items():
+            for option in options:
+                score = option.correct / self.model.total - price * self._cost(option)
+                if score > best.get(at, (0.0, None))[0]:
+                    best[at] = score, option
+        division = best_division(label, WIDTHS, {at: score for at, (score, _) in best.items()})
+        return [best[at][1] for at in division]
+
+    def _written(self, chosen: list[Option]) -> Proof | None:
+        """The proof of these groups; None if it is too long."""
+        ledger = Ledger(self.prover)
+        try:
+            for option in chosen:
+                ledger.add(option.group)
+        except Declined:
+            return None
+        if ledger.meter.operations > self.budget:
+            return None
+        correct = sum(option.correct for option in chosen)
+        left_out = 1 - correct / self.model.total
+        return ledger.proof(
+            [
+                f"counting every group one by one would take more than {self.budget} operations, or too long a search",
+                f"{len(chosen)} groups are bounded by levels of tokens, which leave out {left_out:.4%} of all inputs: "
+                "those that are wrong, and those that these bounds cannot tell from them",
+            ]
+        )

@@ -1,23 +1,27 @@
 """Hints for the table rule `low_rank`: factors of low rank and norms, from singular value decompositions.
 
-Hints are searched for in floating point and written as dyadic rationals of few bits. Whatever they
-are, the kernel computes what they leave exactly.
+Hints are searched for in floating point, with every factor brought near 1 by a power of two, and written as
+dyadic rationals of few bits. Whatever they are, the kernel computes what they leave exactly.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from flint import fmpz_mat
 
 from certificates.floats import FloatArray, floats
+from certificates.prover import queries
 from checker.certificate import Factor, Table
-from checker.model import Dyadic, ExactModel
+from checker.meter import Meter
+from checker.model import MAX_EXPONENT, Dyadic, ExactModel
+from checker.tables import Matrices
 
 HINT_BITS = 14
 # The claimed norm exceeds the true one by this share, which must cover the rounding of its hint.
 NORM_SLACK = 2.0**-5
+# By how much the exponent of a hint may differ from that of its factor.
+SPARE_EXPONENT = 128
 
 
 @dataclass(frozen=True)
@@ -28,50 +32,53 @@ class Shape:
     ranks: tuple[int, ...]
 
 
-def dyadic(array: npt.NDArray[np.floating], bits: int = HINT_BITS) -> Dyadic:
-    """`array` rounded to `bits` bits of its largest entry, with its canonical exponent."""
+def dyadic(array: FloatArray, scale: int = 0, bits: int = HINT_BITS) -> Dyadic:
+    """`array` times 2**scale, rounded to `bits` bits of its largest entry, with its canonical exponent."""
     rows, columns = array.shape
     largest = float(np.abs(array).max(initial=0.0))
-    exponent = int(np.frexp(largest)[1]) - bits if largest else 0
+    exponent = int(np.frexp(largest)[1]) - bits
     integers = [int(k) for k in np.rint(np.ldexp(array, -exponent)).ravel()]
+    twos = min(((k & -k).bit_length() - 1 for k in integers if k), default=0)
     if not any(integers):
-        return Dyadic(fmpz_mat(rows, columns, integers), 0)
-    twos = min((k & -k).bit_length() - 1 for k in integers if k)
-    return Dyadic(fmpz_mat(rows, columns, [k >> twos for k in integers]), exponent + twos)
+        return Dyadic(fmpz_mat(rows, columns), 0)
+    return Dyadic(fmpz_mat(rows, columns, [k >> twos for k in integers]), exponent + scale + twos)
 
 
-def low_rank_table(path: Sequence[FloatArray], shape: Shape) -> Table:
-    """A table claim for the product of `path`, cut and approximated as `shape` says."""
+def low_rank_table(path: Sequence[Dyadic], shape: Shape) -> Table:
+    """A table claim for the product of `path`, cut and approximated as `shape` says.
+
+    It is the exact table where a certificate cannot have the exponents of the hints.
+    """
     factors, start = [], 0
     for i, (count, rank) in enumerate(zip(shape.matrices, shape.ranks, strict=True)):
-        whole = _product(path[start : start + count])
+        whole, scale = floats(Matrices("low_rank", Meter()).product(*path[start : start + count]))
+        if abs(scale) > MAX_EXPONENT - SPARE_EXPONENT:
+            return ()
         start += count
         last = i == len(shape.matrices) - 1
         hint, remainder = None, whole
         if rank:
             left, right = _approximation(whole, rank, last)
-            hint = (dyadic(left), dyadic(right))
-            remainder = whole - floats(hint[0]) @ floats(hint[1])
-        factors.append(Factor(count, hint, None if last or i == 0 else _norm(remainder)))
+            hint = (dyadic(left, scale), dyadic(right))
+            remainder = whole - unscaled(hint[0], scale) @ unscaled(hint[1])
+        factors.append(Factor(count, hint, None if last or i == 0 else _norm(remainder, scale)))
     return tuple(factors)
 
 
-def table_paths(model: ExactModel) -> dict[str, tuple[FloatArray, ...]]:
-    """The paths of the tables QK, OV and EU in floating point (`checker.tables`)."""
-    w = {name: floats(tensor) for name, tensor in model.weights.items()}
-    queries = w["W_E"] + w["W_pos"][-1]
+def table_paths(model: ExactModel) -> dict[str, tuple[Dyadic, ...]]:
+    """The paths of the tables QK, OV and EU (`checker.tables`)."""
+    w = model.weights
     return {
-        "QK": (queries, w["W_Q"], w["W_K"].T, w["W_E"].T),
+        "QK": (queries(model), w["W_Q"], w["W_K"].T, w["W_E"].T),
         "OV": (w["W_E"], w["W_V"], w["W_O"], w["W_U"]),
-        "EU": (queries, w["W_U"]),
+        "EU": (queries(model), w["W_U"]),
     }
 
 
-def _product(matrices: Sequence[FloatArray]) -> FloatArray:
-    product = matrices[0]
-    for matrix in matrices[1:]:
-        product = product @ matrix
-    return product
+def unscaled(matrix: Dyadic, scale: int = 0) -> FloatArray:
+    """`matrix` divided by 2**scale."""
+    array, exponent = floats(matrix)
+    return np.ldexp(array, exponent - scale)
 
 
 def _approximation(whole: FloatArray, rank: int, columns: bool) -> tuple[FloatArray, FloatArray]:
@@ -88,10 +95,11 @@ def _approximation(whole: FloatArray, rank: int, columns: bool) -> tuple[FloatAr
     )
 
 
-def _norm(remainder: FloatArray) -> tuple[Dyadic, Dyadic]:
-    """A bound of the operator norm and the hint that confirms it."""
-    norm = dyadic(np.array([[np.linalg.norm(remainder, 2) * (1 + NORM_SLACK) + 2.0**-30]]))
+def _norm(remainder: FloatArray, scale: int) -> tuple[Dyadic, Dyadic]:
+    """A bound of the operator norm of `remainder` times 2**scale, and the hint that confirms it."""
+    bound = dyadic(np.array([[np.linalg.norm(remainder, 2) * (1 + NORM_SLACK) + 2.0**-30]]))
     size = len(remainder)
-    square = float(floats(norm)[0, 0]) ** 2
+    square = unscaled(bound)[0, 0] ** 2
     gap = square * (1 - NORM_SLACK / 2) * np.eye(size) - remainder @ remainder.T
-    return norm, dyadic(np.linalg.cholesky(gap), HINT_BITS + 6)
+    norm = Dyadic(bound.integers, bound.exponent + scale)
+    return norm, dyadic(np.linalg.cholesky(gap), scale, HINT_BITS + 6)

@@ -1,41 +1,88 @@
 """What strategies share: the kernel's own bounds for a candidate check, and the claims they yield."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from math import ceil, log, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, log, log2
 
-import numpy as np
+from flint import fmpz_mat
 
 from certificates.certificate_file import format_certificate
-from certificates.floats import floats
-from checker.certificate import MAX_BITS, Certificate, Check, Group, Table
-from checker.errors import Rejected
+from checker.certificate import MAX_BITS, MAX_EXPONENTIAL_BITS, MAX_PARTITIONS, Certificate, Check, Group, Table
+from checker.errors import Declined, Rejected
 from checker.groups import certified_inputs, level_bounds
-from checker.meter import Meter
-from checker.model import ExactModel, model_hash, parse_model
-from checker.tables import Tables
+from checker.meter import MAX_OPERATIONS, Meter
+from checker.model import Dyadic, ExactModel, model_hash, parse_model
+from checker.tables import Matrices, Tables
 from checker.terms import Cuts, Terms
 
-# Of the terms of a margin: to decide almost every group, and to decide the others. More where logits are small.
+# Logits from 2**-1 to 2**LARGE_LOGIT take as many bits as a strategy says; larger ones fewer, so that
+# 64-bit words hold them.
+LARGE_LOGIT = 24
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How exact bounds are: bits of scores; of the smallest attention weight, the more, the slower is a check; and
+    of the terms of a margin, from those that decide almost every group to those that decide the last ones.
+
+    Terms have more bits than that where logits are small.
+    """
+
+    score_bits: int
+    weight_bits: int
+    term_bits: tuple[int, ...]
+
+
 BITS, FINE_BITS = 27, 44
-SCORE_BITS = 36
-# Of the smallest attention weight; the more, the slower is a check.
-WEIGHT_BITS = 44
+NORMAL = Precision(36, 44, (BITS, FINE_BITS))
+# For models that are small enough: margins down to 2**-200 of the label's weight.
+DEEP = Precision(256, 288, (BITS, FINE_BITS, 224))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A certificate file, the inputs that it claims, the operations of its check as the kernel counts and as it
+    prices them (`checker.meter`), and what there is to say about it, a line each."""
+
+    certificate: bytes
+    correct: int
+    operations: int
+    machine_operations: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The better the proof, the larger: it claims more, or the same in fewer operations."""
+        return self.correct, -self.operations
+
+
+@dataclass(frozen=True)
+class Option:
+    """A group with what the kernel finds of it: inputs certified and operations."""
+
+    group: Group
+    correct: int
+    operations: int
+    machine_operations: int
 
 
 class Prover:
     """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
 
-    def __init__(self, model_data: bytes, tables: Sequence[Table] = ((), (), ())) -> None:
+    def __init__(
+        self, model_data: bytes, tables: Sequence[Table] = ((), (), ()), precision: Precision = NORMAL
+    ) -> None:
         self.model: ExactModel = parse_model(model_data)
+        self.precision = precision
         self.partitions: list[Cuts] = []
+        self._numbers: dict[Cuts, int] = {}
         # What is certain before any group.
         self.unproved = Certificate(
             model_sha256=model_hash(model_data),
             correct=0,
-            score_bits=SCORE_BITS,
-            exponential_bits=self._exponential_bits(),
+            score_bits=precision.score_bits,
+            exponential_bits=min(MAX_EXPONENTIAL_BITS, precision.weight_bits + score_spread(self.model)),
             tables=tuple(tables),
             partitions=(),
             groups=(),
@@ -43,28 +90,28 @@ class Prover:
         self._table_meter = Meter()
         self._enclosed = Tables(self.model, self.unproved, self._table_meter)
         self.terms = Terms(self._enclosed, self.partitions, Meter())
-        finer = self._bits_below_one()
-        self.bits, self.fine_bits = min(MAX_BITS, BITS + finer), min(MAX_BITS, FINE_BITS + finer)
+        logits = self._logit_bits()
+        finer = -logits if logits < 0 else min(0, LARGE_LOGIT - logits)
+        self.term_bits = tuple(min(MAX_BITS, max(1, bits + finer)) for bits in precision.term_bits)
+        self.bits, self.fine_bits = self.term_bits[0], self.term_bits[-1]
 
-    def _bits_below_one(self) -> int:
-        """How many binary places after the point come before the first digit of the largest logit."""
-        ends = [end for name in ("EU", "OV") for end in self._enclosed.enclosures[name]]
-        return max(0, -max(end.bits + end.exponent for end in ends))
-
-    def _exponential_bits(self) -> int:
-        """Enough for WEIGHT_BITS of the smallest attention weight."""
-        weights = {name: floats(matrix) for name, matrix in self.model.weights.items()}
-        query = (weights["W_E"] + weights["W_pos"][-1]) @ weights["W_Q"]
-        keys = np.concatenate([weights["W_E"], weights["W_pos"]]) @ weights["W_K"]
-        scores = query @ keys.T / sqrt(self.model.head_width)
-        spread = float((scores.max(axis=1) - scores.min(axis=1)).max())
-        return min(4096, WEIGHT_BITS + ceil(spread / log(2)))
+    def _logit_bits(self) -> int:
+        """How many binary places before the point the largest logit has; if it has none, less 0s after it."""
+        ends = [end for name in ("EU", "OV", "OV positions") for end in self._enclosed.enclosures[name]]
+        return max((end.bits + end.exponent for end in ends if end.bits), default=0)
 
     def partition(self, cuts: Cuts) -> int:
         """The number of the partition `cuts`, which is added if it is new."""
-        if cuts not in self.partitions:
+        if cuts not in self._numbers:
+            self._numbers[cuts] = len(self.partitions)
             self.partitions.append(cuts)
-        return self.partitions.index(cuts)
+        return self._numbers[cuts]
+
+    @property
+    def table_operations(self) -> tuple[int, int]:
+        """The operations before any group, as the kernel counts and as it prices them."""
+        _ = self._enclosed.weights  # metered when they are first needed
+        return self._table_meter.operations, self._table_meter.machine_operations
 
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
@@ -74,22 +121,114 @@ class Prover:
         each = zip(last, level_terms[-1], map(min, zip(*level_terms, strict=True)), strict=True)
         return [a + group.labels * b + (others - group.labels) * c for a, b, c in each]
 
-    def certificate(self, groups: Iterable[Group]) -> bytes:
-        """The certificate file for `groups`, each with the largest count that the kernel will find."""
-        return self.measured_certificate(groups)[0]
+    def option(self, group: Group, most: int = MAX_OPERATIONS) -> Option | None:
+        """`group` with the largest claim that the kernel accepts; None if there is none, or if its checks
+        take more machine operations than `most`."""
+        self.terms.meter = meter = CappedMeter(most)
+        try:
+            correct = certified_inputs(self.terms, group)
+        except (Rejected, Declined):  # where the label's weight may be zero, nothing can be proved
+            return None
+        return Option(replace(group, correct=correct), correct, meter.operations, meter.machine_operations)
 
-    def measured_certificate(self, groups: Iterable[Group]) -> tuple[bytes, int, int]:
-        """The certificate file for `groups`, the number of inputs it claims and its operations."""
-        meter = Meter()
-        terms = Terms(self._enclosed, self.partitions, meter)
-        claimed = []
+    def proof(self, groups: Iterable[Group]) -> Proof:
+        """The certificate for `groups`, each with the largest count that the kernel will find.
+
+        From the first one on that would be over a limit of the kernel, groups are left out; a note says so.
+        """
+        ledger, notes = Ledger(self), []
         for group in groups:
-            with suppress(Rejected):  # where the label's weight may be zero, nothing can be proved
-                correct = certified_inputs(terms, group)
-                if correct:
-                    claimed.append(replace(group, correct=correct))
-        total = sum(group.correct for group in claimed)
-        partitions, groups = tuple(self.partitions), tuple(claimed)
-        certificate = replace(self.unproved, correct=total, partitions=partitions, groups=groups)
-        operations = meter.operations + self._table_meter.operations
-        return format_certificate(certificate).encode("ascii"), total, operations
+            try:
+                ledger.add(group)
+            except Declined as limit:
+                notes.append(f"left out from {group} on: {limit}")
+                break
+        return ledger.proof(notes)
+
+
+class CappedMeter(Meter):
+    """Declines what takes more machine operations than `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def add(self, rule: str, operations: int, machine_operations: int) -> None:
+        super().add(rule, operations, machine_operations)
+        if self.machine_operations > self.most:
+            raise Declined(f"{rule}: more than {self.most} machine operations")
+
+
+class Ledger:
+    """Groups of a certificate in the making, in ascending order, with what the kernel counts for them."""
+
+    def __init__(self, prover: Prover) -> None:
+        self.prover, self._claimed = prover, list[Group]()
+        self._numbers: dict[int, int] = {}  # of the partitions in use
+        self._start()
+
+    def _start(self) -> None:
+        """Count from the beginning."""
+        self.meter = Meter()
+        self.meter.add("tables", *self.prover.table_operations)
+        self._terms = Terms(self.prover.terms.tables, self.prover.partitions, self.meter)
+        self._dropped = False
+
+    def add(self, group: Group, least: int = 1) -> int | None:
+        """Add `group` with the largest claim that the kernel accepts, if it is `least` or more; the claim.
+
+        Raises `Declined` where it would be over a limit of the kernel; then it is not added.
+        """
+        numbers = dict(self._numbers)
+        for check in group.checks:
+            numbers.setdefault(check.partition, len(numbers))
+        if len(numbers) > MAX_PARTITIONS:
+            raise Declined(f"partitions: more than max_partitions = {MAX_PARTITIONS}")
+        dropped, self._dropped = self._dropped, True
+        with suppress(Rejected):  # where the label's weight may be zero, nothing can be proved
+            correct = certified_inputs(self._terms, group)
+            if correct >= least:
+                self._dropped, self._numbers = dropped, numbers
+                self._claimed.append(replace(group, correct=correct))
+                return correct
+        return None
+
+    def proof(self, notes: Sequence[str] = ()) -> Proof:
+        """The certificate for all groups added."""
+        if self._dropped:  # what they share with others has been counted for those that were not added
+            self._start()
+            for group in self._claimed:
+                certified_inputs(self._terms, group)
+        certificate = replace(
+            self.prover.unproved,
+            correct=sum(group.correct for group in self._claimed),
+            partitions=tuple(self.prover.partitions[number] for number in self._numbers),
+            groups=tuple(_renumbered(group, self._numbers) for group in self._claimed),
+        )
+        data = format_certificate(certificate).encode("ascii")
+        return Proof(data, certificate.correct, self.meter.operations, self.meter.machine_operations, tuple(notes))
+
+
+def _renumbered(group: Group, numbers: Mapping[int, int]) -> Group:
+    """`group` with the partitions of its checks by their new `numbers`."""
+    checks = (replace(check, partition=numbers[check.partition]) for check in group.checks)
+    return replace(group, checks=tuple(checks))
+
+
+def queries(model: ExactModel) -> Dyadic:
+    """The rows W_E + W_pos[-1] of every query, exactly."""
+    position = model.weights["W_pos"]
+    last = fmpz_mat([position.integers.table()[-1]] * model.vocabulary)
+    return Matrices("embedding", Meter()).sum(model.weights["W_E"], Dyadic(last, position.exponent))
+
+
+def score_spread(model: ExactModel) -> int:
+    """By how many bits attention weights differ, of two tokens or two positions to the same query."""
+    weights, spread = model.weights, 0.0
+    for keys in (weights["W_E"], weights["W_pos"]):
+        table = Matrices("exact", Meter()).product(queries(model), weights["W_Q"], weights["W_K"].T, keys.T)
+        widest = max(int(max(row)) - int(min(row)) for row in table.integers.table())
+        if widest:
+            logarithm = log2(widest) + table.exponent - log2(model.head_width * log(2) ** 2) / 2
+            spread = max(spread, 2.0 ** min(logarithm, 16))
+    return ceil(spread)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from certificates.boxes import BoxSearch
 from certificates.hints import Shape, low_rank_table, table_paths
-from certificates.prover import Prover
+from certificates.prover import Proof, Prover
 from checker.certificate import TABLES, Table
 from checker.model import ExactModel, parse_model
 
@@ -80,35 +80,33 @@ class ShortProofs:
         self.prover = Prover(model_data, low_rank_tables(model, cuts))
         self.search = BoxSearch(self.prover)
 
-    def prove(self, price: float) -> tuple[bytes, int, int]:
-        """A certificate, the inputs it claims, and its operations; `price` is a share of all inputs."""
-        self.prover.partitions.clear()
-        groups = self.search.groups(price * self.prover.model.total)
-        return self.prover.measured_certificate(groups)
+    def prove(self, price: float) -> Proof:
+        """A proof at a price of an operation, a share of all inputs."""
+        return self.prover.proof(self.search.groups(price))
 
-    def within(self, budget: int) -> Iterator[tuple[bytes, int, int]]:
+    def within(self, budget: int) -> Iterator[Proof]:
         """Proofs of at most `budget` operations, at prices closer and closer to the lowest affordable."""
         low, high = LOWEST_PRICE, HIGHEST_PRICE
         for _ in range(PRICE_STEPS):
             price = (low * high) ** 0.5
             proof = self.prove(price)
-            if proof[2] <= budget:
+            if proof.operations <= budget:
                 high = price
                 yield proof
             else:
                 low = price
 
 
-def prove_short(model_data: bytes, cuts: Cuts, budget: int | None, price: float) -> bytes:
+def prove_short(model_data: bytes, cuts: Cuts, budget: int | None, price: float) -> Proof:
     """The best short proof: at `price` where there is no budget, within the budget where there is one.
 
     Raises `OverBudget` if nothing was found within the budget.
     """
     proofs = ShortProofs(model_data, cuts)
     if budget is None:
-        return proofs.prove(price)[0]
+        return proofs.prove(price)
     found = list(proofs.within(budget))
     if not found:
-        shortest = proofs.prove(HIGHEST_PRICE)[2]
+        shortest = proofs.prove(HIGHEST_PRICE).operations
         raise OverBudget(f"no proof within {budget} operations, the shortest found has {shortest}")
-    return max(found, key=lambda proof: proof[1])[0]
+    return max(found, key=lambda proof: proof.rank)

@@ -1,13 +1,13 @@
 """The proof strategies by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from certificates.boxes import search_size
 from certificates.brute_force import prove_brute_force
 from certificates.evaluate import prove_evaluate
-from certificates.exact import measured_exact, prove_exact
+from certificates.exact import exact_proof
+from certificates.prover import Proof
 from certificates.short import (
     DEFAULT_PRICE,
     LOW_RANK_EU,
@@ -21,18 +21,22 @@ from certificates.short import (
     prove_short,
 )
 from certificates.trivial import prove_trivial
-from checker.errors import Declined
+from checker.model import parse_model
 from checker.rules.examine import PROGRAM
+
+# Up to so many inputs, times outputs, `auto` tries every one, and searches so many boxes, times ranges and outputs.
+MAX_TRIED = 2**24
+MAX_SEARCHED = 2**34
 
 
 @dataclass(frozen=True)
 class Strategy:
     """A way to prove: `prove` turns the bytes of a model file, and a budget of operations or None, into
-    the bytes of a certificate file. Only strategies that are `budgeted` accept a budget."""
+    a proof. Only strategies that are `budgeted` accept a budget."""
 
     name: str
     description: str
-    prove: Callable[[bytes, int | None], bytes]
+    prove: Callable[[bytes, int | None], Proof]
     budgeted: bool = False
 
 
@@ -61,26 +65,33 @@ DESCRIPTIONS = {
 }
 
 
-def prove_auto(model_data: bytes, budget: int | None) -> bytes:
-    """The best bound that any strategy reaches within the budget; `exact` where there is none.
+def prove_auto(model_data: bytes, budget: int | None) -> Proof:
+    """The best bound that any strategy reaches within the budget.
 
-    Raises `OverBudget` if no strategy found a proof so short.
+    A proof by `exact` that counts every correct input is the best there is. Where it does not, the others are
+    searched as well, as far as time allows (`MAX_SEARCHED`). Raises `OverBudget` if no strategy found a proof so short.
     """
     if model_data.startswith(PROGRAM):
         return prove_evaluate(model_data)
-    if budget is None:
-        return prove_exact(model_data)
-    exact, _, operations = measured_exact(model_data)
-    if operations <= budget:
-        return exact
-    found = [
-        (correct, certificate)
-        for cuts in CLASSES.values()
-        for certificate, correct, _ in ShortProofs(model_data, cuts).within(budget)
-    ]
+    exact = exact_proof(model_data, budget)
+    if exact.complete:
+        return exact.proof
+    within = budget is None or exact.proof.operations <= budget
+    found, notes = [exact.proof] if within and exact.proof.correct else [], list[str]()
+    model, searched = parse_model(model_data), 0
+    if budget is None and model.total * model.outputs <= MAX_TRIED:
+        found.append(prove_brute_force(model_data))
+    for name, cuts in CLASSES.items():
+        searched += search_size(model)
+        if found and searched > MAX_SEARCHED:
+            notes.append(f"{name} and what is below it in the list of strategies was not searched: too many boxes")
+            break
+        proofs = ShortProofs(model_data, cuts)
+        found += [proofs.prove(LOWEST_PRICE)] if budget is None else proofs.within(budget)
     if not found:
         raise OverBudget(f"no strategy found a proof within {budget} operations")
-    return max(found)[1]
+    best = max(found, key=lambda proof: proof.rank)
+    return replace(best, notes=(*best.notes, *notes))
 
 
 def _short(name: str) -> Strategy:
@@ -92,7 +103,7 @@ def _short(name: str) -> Strategy:
     )
 
 
-def _whole(name: str, description: str, prove: Callable[[bytes], bytes]) -> Strategy:
+def _whole(name: str, description: str, prove: Callable[[bytes], Proof]) -> Strategy:
     return Strategy(name, description, lambda model_data, _: prove(model_data))
 
 
@@ -109,7 +120,7 @@ STRATEGIES: dict[str, Strategy] = {
         _whole(
             "exact",
             "decide every pair of query and label at once, count one by one what stays undecided",
-            prove_exact,
+            lambda model_data: exact_proof(model_data).proof,
         ),
         _whole("brute-force", "try every input against every output", prove_brute_force),
         Strategy("auto", "the best bound of any strategy within a budget", prove_auto, budgeted=True),
@@ -124,11 +135,16 @@ PROGRAM_STRATEGIES: dict[str, Strategy] = {
 
 
 def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
-    """The certificate that the strategy of this name finds for a model, within a budget of operations.
+    """The certificate of `find_proof`."""
+    return find_proof(model_data, strategy, budget).certificate
+
+
+def find_proof(model_data: bytes, strategy: str, budget: int | None = None) -> Proof:
+    """The proof that the strategy of this name finds for a model, within a budget of operations.
 
     Raises `UnknownStrategy`, `OverBudget` where the budget is too small, and
     `checker.errors.Declined` where the model file is malformed or the proof would be over a limit of
-    the checker, or its numbers are too large to search in floating point.
+    the checker.
     """
     strategies = PROGRAM_STRATEGIES if model_data.startswith(PROGRAM) else STRATEGIES
     if strategy not in strategies:
@@ -137,8 +153,4 @@ def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
     if budget is not None and not strategies[strategy].budgeted:
         known = ", ".join(name for name, found in strategies.items() if found.budgeted)
         raise UnknownStrategy(f"strategy {strategy!r} takes no budget; these do: {known}")
-    try:
-        with np.errstate(over="raise", invalid="raise"):
-            return strategies[strategy].prove(model_data, budget)
-    except (OverflowError, FloatingPointError, np.linalg.LinAlgError) as error:
-        raise Declined(f"strategy {strategy}: the model's numbers are too large to search in floating point") from error
+    return strategies[strategy].prove(model_data, budget)

@@ -1,8 +1,8 @@
 """Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`.
 
-Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed, unsupported,
-over a limit, or not readable). No other code is a verdict: 74 is one that could not be printed,
-2 wrong usage or --help, and 1 an error of Python, such as a missing library.
+Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed,
+unsupported, over a limit, or not readable). No other code is a verdict: 74 is one that could not be
+printed, 2 wrong usage or --help, and 1 an error of Python, such as a missing library.
 """
 
 import argparse

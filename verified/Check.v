@@ -100,7 +100,8 @@ Definition max_statement (model_text : bytes) (N T : Z) : Prop :=
 Definition program_statement (model_text : bytes) (N T : Z) : Prop :=
   exists P inputs,
     ProgramParser.parse_program model_text = Some P /\ T = ProgramSemantics.number_of_inputs P /\
-    NoDup inputs /\ Forall (ProgramSemantics.is_input P) inputs /\ Forall (ProgramSemantics.correct P) inputs /\
+    NoDup inputs /\ Forall (ProgramSemantics.is_input P) inputs
+      /\ Forall (ProgramSemantics.correct P) inputs /\
     N <= Z.of_nat (List.length inputs).
 
 Lemma examine_max_sound model_text certificate_text N T :
@@ -133,7 +134,8 @@ Proof.
   apply ProgramParser.parse_claim_sound in HC as [_ HC]. apply ProgramParser.spelled_claim_passes in HC.
   cbv zeta. destruct (negb _); [discriminate |].
   destruct (examine_claim P C) as [counts v] eqn:E. cbn [outcome]. intros ->.
-  unfold examine_claim in E. destruct (Inputs.count_inputs P) as [total|reason|reason] eqn:HT; try discriminate.
+  unfold examine_claim in E. destruct (Inputs.count_inputs P) as [total|reason|reason] eqn:HT;
+    try discriminate.
   destruct (Evaluate.check_evaluate _ _ _) as [found r] eqn:HE. injection E as _ E.
   destruct r as [sum|reason|reason]; try discriminate. cbn [verdict_of] in E.
   destruct (_ =? sum); [|discriminate]. injection E as <- <-.

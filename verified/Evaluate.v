@@ -1,13 +1,15 @@
 (** * Rule [evaluate]: enclosures of the logits of single inputs
 
-    Mirrors the rule [evaluate] of the Python kernel. The sequences of an interval are walked through as a tree: a
-    row of a value is computed as soon as the tokens that it depends on are fixed, and serves all sequences that
+    Mirrors the rule [evaluate] of the Python kernel.
+    The sequences of an interval are walked through as a tree: a
+    row of a value is computed as soon as the tokens that it depends on are fixed
+      , and serves all sequences that
     begin with them. That says how rows are shared, not what they are: each is the ball of [Enclosures]. *)
 
 From Coq Require Import Reals ZArith List Lia Lra Bool String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Outcome Tasks ProgramSemantics
   Balls Enclosures
-  Packing.
+  Activations Packing.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -85,9 +87,7 @@ Definition row_of_step (s : step) (j : nat) : cell :=
   | Times x W => lift (fun b => product_ball w b (nth 0 (in_weights (tensor_of W)) nowhere)) (cell_of x j)
   | Add x y => lift2 add_ball (cell_of x j) (cell_of y j)
   | Product x y => lift2 (product_ball p) (cell_of x j) (cell_of y j)
-  | Relu x => lift relu_ball (cell_of x j)
-  | GeluNew x => lift (gelu_ball p w e F) (cell_of x j)
-  | Silu x => lift (silu_ball p e F) (cell_of x j)
+  | Activation f x => lift (activation_ball p w e F f) (cell_of x j)
   | Center x => lift center_ball (cell_of x j)
   | Rms x eps => lift (rms_ball p eps) (cell_of x j)
   | Attend q k v causal s m =>
@@ -134,7 +134,7 @@ Definition row_count (A : list dyadic) (n : nat) (counts : list nat) (s : step) 
   | Embed _ => n
   | EmbedAt _ _ => 1
   | Constant W => List.length (rows (tensor A W))
-  | Linear x _ | Bias x _ | Times x _ | Add x _ | Product x _ | Relu x | GeluNew x | Silu x | Center x
+  | Linear x _ | Bias x _ | Times x _ | Add x _ | Product x _ | Activation _ x | Center x
   | Rms x _ | Attend x _ _ _ _ _ | AttendSum x _ => nth x counts O
   | Rows _ l => List.length l
   | Total _ => 1
@@ -155,7 +155,7 @@ Definition seen_marks (causal : bool) (marks : list bool) : list bool :=
 Definition demands (counts : list nat) (s : step) (marks : list bool) : list (nat * list bool) :=
   match s with
   | Embed _ | EmbedAt _ _ | Constant _ => []
-  | Linear x _ | Bias x _ | Times x _ | Relu x | GeluNew x | Silu x | Center x | Rms x _ => [(x, marks)]
+  | Linear x _ | Bias x _ | Times x _ | Activation _ x | Center x | Rms x _ => [(x, marks)]
   | Add x y | Product x y => [(x, marks); (y, marks)]
   | Attend q k v causal _ _ => [(q, marks); (k, seen_marks causal marks); (v, seen_marks causal marks)]
   | AttendSum v causal => [(v, seen_marks causal marks)]
@@ -172,9 +172,11 @@ Fixpoint mark (needs : list (list bool)) (x : nat) (marks : list bool) : list (l
   end.
 
 (** [ss] are steps with their numbers, last first. *)
-Definition mark_all (counts : list nat) (ss : list (nat * step)) (needs : list (list bool)) : list (list bool) :=
+Definition mark_all (counts : list nat) (ss : list (nat * step)) (needs : list (list bool))
+  : list (list bool) :=
   fold_left (fun needs s =>
-      fold_left (fun needs d => mark needs (fst d) (snd d)) (demands counts (snd s) (nth (fst s) needs [])) needs)
+      fold_left (fun needs d => mark needs (fst d) (snd d))
+        (demands counts (snd s) (nth (fst s) needs [])) needs)
     ss needs.
 
 (** Nothing is known; rows that no logit depends on are skipped. *)
@@ -184,7 +186,8 @@ Definition blank (A : list dyadic) (n : nat) (ss : list step) : environment :=
   let final := (List.length ss - 1)%nat in
   let none := map (fun c => repeat false c) counts in
   let needs := mark_all counts (rev numbered) (mark none final (repeat true (nth final counts O))) in
-  map (fun i => map (fun j => if nth j (nth i needs []) false then Pending else Skipped) (seq 0 (nth i counts O)))
+  map (fun i => map (fun j => if nth j (nth i needs []) false then Pending else Skipped)
+                  (seq 0 (nth i counts O)))
       (seq 0 (List.length counts)).
 
 (** ** Deciding an input *)
@@ -222,13 +225,15 @@ Definition stage_of (P : program) (K : pass) : stage :=
   let Q := prepare (tensors P) K in
   Stage Q (fill Q (fun _ => None) [] (steps P) (blank (tensors P) (List.length (token_sets P)) (steps P))).
 
-Definition wins_in (ss : list step) (ls : list nat) (x : list nat) (S : stage) (known_rows : environment) : bool :=
+Definition wins_in (ss : list step) (ls : list nat) (x : list nat) (S : stage) (known_rows : environment)
+  : bool :=
   all_win ls (last (fill (stage_pass S) (tokens_of x) [] ss known_rows) []).
 
 (** The tokens of a position, each with what it decides by itself, and how many ways there are to go on. *)
 Record level := Level { ways : Z; choices : list (nat * environment) }.
 
-Definition size_of_sets (sets : list (list nat)) : Z := fold_right (fun l s => Z.of_nat (List.length l) * s) 1 sets.
+Definition size_of_sets (sets : list (list nat)) : Z :=
+  fold_right (fun l s => Z.of_nat (List.length l) * s) 1 sets.
 
 (** [j] is the number of the first position of [sets]. *)
 Fixpoint levels_of (P : program) (S : stage) (j : nat) (sets : list (list nat)) : list level :=
@@ -247,24 +252,24 @@ Variable first_stage : stage.
 Variable more_stages : list stage.
 
 (** How many sequences from number [first] to number [last] are certified, of those that go on from [prefix]
-    by a token of each level, numbered from 0. *)
-Fixpoint explore (levels : list level) (prefix : list nat) (known_rows : environment) (first last : Z) : Z :=
+    by a token of each level, numbered from 0. What is known is in [here] and in [alone]. *)
+Fixpoint explore (levels : list level) (prefix : list nat) (here alone : environment) (first last : Z) : Z :=
   match levels with
   | [] =>
       match labels (the_task P) prefix with
       | None => 0
       | Some ls =>
-          if wins_in (steps P) ls prefix first_stage known_rows then 1
+          if wins_in (steps P) ls prefix first_stage (merge here alone) then 1
           else if existsb (fun S => wins_in (steps P) ls prefix S (stage_base S)) more_stages then 1 else 0
       end
   | level :: rest =>
-      let here := fill (stage_pass first_stage) (tokens_of prefix) [] (steps P) known_rows in
+      let here := fill (stage_pass first_stage) (tokens_of prefix) [] (steps P) (merge here alone) in
       (fix walk (l : list (nat * environment)) (first last : Z) : Z :=
          match l with
          | [] => 0
          | (t, alone) :: others =>
              (if (last <? 0) || (ways level <=? first) then 0
-              else explore rest (prefix ++ [t]) (merge here alone) first last)
+              else explore rest (prefix ++ [t]) here alone first last)
              + walk others (first - ways level) (last - ways level)
          end) (choices level) first last
   end.
@@ -295,8 +300,8 @@ Fixpoint check_intervals (l : list interval) (done : Z) : list Z * result Z :=
       else if max_sequences <=? last_code i - first_code i
       then ([], Decline "more sequences than max_sequences")
       else
-        let found := explore P first_stage more_stages levels [] (stage_base first_stage)
-                       (first_code i) (last_code i) in
+        let found := explore P first_stage more_stages levels []
+                       (stage_base first_stage) (stage_base first_stage) (first_code i) (last_code i) in
         if found <? claimed i then ([found], Reject "claimed more than found")
         else
           let (counts, r) := check_intervals rest (last_code i) in

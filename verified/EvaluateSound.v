@@ -3,7 +3,7 @@
 From Coq Require Import Reals ZArith List Lia Lra Bool String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Matrices Outcome Tasks ProgramSemantics
   Balls Enclosures
-  Packing Evaluate.
+  Activations Packing Evaluate.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -53,7 +53,8 @@ Proof.
   intros [L H]. unfold seen. destruct causal; [|easy]. split; [rewrite !firstn_length; lia|].
   intros i b E. destruct (Nat.lt_ge_cases i (S j)) as [I|I].
   - assert (F : forall A (l : list A) d, nth i (firstn (S j) l) d = nth i l d).
-    { clear - I. intros A. revert i I. generalize (S j) as n. induction n as [|n IH]; intros [|i] I [|a l] d; simpl; try lia; try easy.
+    { clear - I. intros A. revert i I. generalize (S j) as n. induction n as [|n IH];
+      intros [|i] I [|a l] d; simpl; try lia; try easy.
       apply IH. lia. }
     rewrite F in E |- *. now apply H.
   - rewrite nth_overflow in E by (rewrite firstn_length; lia). discriminate.
@@ -62,7 +63,8 @@ Qed.
 Lemma nth_map_rows {A} (f : nat -> row -> A) M j d : (j < List.length M)%nat ->
   nth j (map_rows f M) d = f j (nth j M []).
 Proof.
-  intros H. unfold map_rows. rewrite nth_indep with (d' := f 0%nat (nth 0 M [])) by now rewrite map_length, seq_length.
+  intros H. unfold map_rows. rewrite nth_indep with (d' := f 0%nat (nth 0 M [])) by now rewrite map_length
+    , seq_length.
   rewrite (map_nth (fun j => f j (nth j M []))). now rewrite seq_nth.
 Qed.
 
@@ -87,7 +89,8 @@ Lemma tensor_of_rounded W : tensor_of Q W = round_tensor K (tensor A W) \/
 Proof.
   unfold tensor_of, tensor. cbn [Q prepare rounded_tensors].
   destruct (Nat.lt_ge_cases W (List.length A)) as [H|H].
-  - left. rewrite nth_indep with (d' := round_tensor K (Dyadic [] 0)) by now rewrite map_length. apply map_nth.
+  - left. rewrite nth_indep with (d' := round_tensor K (Dyadic [] 0)) by now rewrite map_length.
+    apply map_nth.
   - right. rewrite !nth_overflow by (try rewrite map_length; lia). easy.
 Qed.
 
@@ -111,10 +114,12 @@ Lemma linear_row_near W b y : near p b y ->
             (most (product (tensor_of Q W))) b) (times y (matrix (tensor A W))).
 Proof.
   intros H. destruct (tensor_of_rounded W) as [->|[-> ->]].
-  - cbn [round_tensor product product_off]. rewrite mix_pack. cbn [pack_matrix most]. apply linear_near; [easy|..].
+  - cbn [round_tensor product product_off]. rewrite mix_pack. cbn [pack_matrix most]. apply linear_near;
+    [easy|..].
     + apply matrix_rounds.
     + apply off_nonneg.
-  - cbn [product product_off no_matrix most mix]. replace (mix (centres b) _) with (mix_centres (centres b) []).
+  - cbn [product product_off no_matrix most mix].
+    replace (mix (centres b) _) with (mix_centres (centres b) []).
     + now apply (linear_near _ _ [] 0 []); [|constructor|].
     + unfold mix. cbn. now rewrite andb_false_r.
 Qed.
@@ -145,7 +150,8 @@ Proof.
             near p b (nth (nth i input O) (matrix (tensor A W)) [])).
   { intros i W. unfold looked_up. destruct (known i) as [t|] eqn:E; [|discriminate]. intros [= <-].
     destruct (HT i t E) as [_ ->]. apply in_values_near. }
-  destruct s; cbn [row_of_step apply] in V |- *; unfold V in *; clear V; intros E; cbn [Q prepare bits_of table] in E;
+  destruct s; cbn [row_of_step apply] in V |- *; unfold V in *; clear V; intros E;
+    cbn [Q prepare bits_of table] in E;
     fold p in E; fold Q in E.
   - (* embed *) rewrite map_length in Hj.
     rewrite nth_indep with (d' := nth O (matrix (tensor A W)) []) by now rewrite map_length.
@@ -162,12 +168,8 @@ Proof.
     rewrite nth_map_rows by easy. apply add_near; now apply C.
   - (* product *) apply lift2_known in E as (b1 & b2 & E1 & E2 & ->). rewrite length_map_rows in Hj.
     rewrite nth_map_rows by easy. apply product_near; now apply C.
-  - (* relu *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
-    apply relu_near. now apply C.
-  - (* gelu_new *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
-    apply gelu_near; [easy|]. now apply C.
-  - (* silu *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
-    apply silu_near; [easy|]. now apply C.
+  - (* activation *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
+    apply activation_near; [easy|]. now apply C.
   - (* center *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
     apply center_near. now apply C.
   - (* rms *) apply lift_known in E as (b' & E & ->). rewrite apply_map by easy.
@@ -247,7 +249,8 @@ Qed.
 Lemma merge_ok ss E E' : environment_ok ss E -> environment_ok ss E' -> environment_ok ss (merge E E').
 Proof.
   unfold environment_ok, merge. generalize (results [] ss) as R. intros R H. revert E'.
-  induction H as [|c V E R Hc _ IH]; intros E' H'; inversion H' as [|c' V' E'' R' Hc' HE']; subst; simpl; constructor.
+  induction H as [|c V E R Hc _ IH]; intros E' H'; inversion H' as [|c' V' E'' R' Hc' HE']; subst; simpl;
+    constructor.
   - clear IH HE' H'. destruct Hc as [L H], Hc' as [L' H']. unfold merge_cells.
     split; [rewrite length_zip_with; lia|].
     assert (Z : forall (a b : list cell) j, List.length a = List.length b ->
@@ -291,20 +294,24 @@ Proof.
       (map (fun i => map (fun j => if nth j (nth i needs []) false then Pending else Skipped)
                        (seq 0 (nth i (map (@List.length row) R) O)))
            (seq i (List.length R - i))) (skipn i R)).
-  { intros R i. remember (List.length R - i)%nat as m eqn:Em. revert i Em. induction m as [|m IH]; intros i Em.
+  { intros R i. remember (List.length R - i)%nat as m eqn:Em. revert i Em. induction m as [|m IH];
+    intros i Em.
     - rewrite skipn_all2 by lia. constructor.
     - assert (E : exists V rest, skipn i R = V :: rest).
-      { destruct (skipn i R) as [|V rest] eqn:E; [|eauto]. pose proof (skipn_length i R) as L. rewrite E in L. simpl in L. lia. }
+      { destruct (skipn i R) as [|V rest] eqn:E; [|eauto]. pose proof (skipn_length i R) as L.
+        rewrite E in L. simpl in L. lia. }
       destruct E as (V & rest & E).
       assert (E1 : nth i R [] = V).
       { rewrite <- (firstn_skipn i R), E, app_nth2 by (rewrite firstn_length; lia).
         rewrite firstn_length. replace (i - Nat.min i (List.length R))%nat with O by lia. easy. }
       assert (E2 : skipn (S i) R = rest).
-      { clear - E. revert i E. induction R as [|r R IHR]; intros [|i] E; simpl in *; try discriminate; [now injection E|].
+      { clear - E. revert i E. induction R as [|r R IHR]; intros [|i] E; simpl in *; try discriminate;
+        [now injection E|].
         now apply IHR. }
       rewrite E. cbn [seq map]. constructor.
       + replace (nth i (map (@List.length row) R) O) with (List.length V)
-          by (rewrite <- E1; symmetry; exact (map_nth (@List.length row) R [] i)). split; [now rewrite map_length, seq_length|].
+          by (rewrite <- E1; symmetry; exact (map_nth (@List.length row) R [] i)). split;
+            [now rewrite map_length, seq_length|].
         intros j b. destruct (Nat.lt_ge_cases j (List.length V)) as [J|J].
         * rewrite nth_indep with (d' := (fun j => if nth j (nth i needs []) false then Pending else Skipped) O)
             by now rewrite map_length, seq_length.
@@ -335,7 +342,8 @@ Proof.
   apply Rmult_lt_reg_r with (pow2 p); lra.
 Qed.
 
-Lemma all_win_answers ls : forall cells M, value_ok p cells M -> all_win ls cells = true -> Forall2 answers ls M.
+Lemma all_win_answers ls : forall cells M, value_ok p cells M -> all_win ls cells = true
+  -> Forall2 answers ls M.
 Proof.
   induction ls as [|l ls IH]; intros [|c cells] [|r M] [L H] W; try discriminate; [constructor|].
   cbn [all_win] in W. apply andb_true_iff in W as [W1 W2]. constructor.
@@ -370,7 +378,8 @@ Qed.
 
 Lemma tokens_of_ok x y : tokens_ok (x ++ y) (tokens_of x).
 Proof.
-  intros j t E. unfold tokens_of in E. assert (J : (j < List.length x)%nat) by (apply nth_error_Some; now rewrite E).
+  intros j t E. unfold tokens_of in E. assert (J : (j < List.length x)%nat) by (apply nth_error_Some;
+    now rewrite E).
   split; [rewrite app_length; lia|]. rewrite app_nth1 by easy. now apply nth_error_nth.
 Qed.
 
@@ -406,17 +415,19 @@ Definition certified (prefix : list nat) (sets : list (list nat)) (first last : 
   forall y, In y l -> Forall2 (fun t allowed => In t allowed) y sets /\ first <= code sets y <= last /\
     labels (the_task P) (prefix ++ y) <> None /\ correct P (prefix ++ y).
 
-Lemma explore_sound sets : forall prefix E first last,
+Lemma explore_sound sets : forall prefix E E' first last,
   Forall (@NoDup nat) sets -> (List.length prefix + List.length sets = n)%nat ->
-  (forall y, List.length y = List.length sets -> environment_ok (tensors P) K (prefix ++ y) (steps P) E) ->
+  (forall y, List.length y = List.length sets ->
+     environment_ok (tensors P) K (prefix ++ y) (steps P) E /\
+     environment_ok (tensors P) K (prefix ++ y) (steps P) E') ->
   (sets = [] -> first <= 0 <= last) ->
   certified prefix sets first last
     (explore P (stage_of P K) (map (stage_of P) more)
-       (levels_of P (stage_of P K) (List.length prefix) sets) prefix E first last).
+       (levels_of P (stage_of P K) (List.length prefix) sets) prefix E E' first last).
 Proof.
-  induction sets as [|allowed rest IH]; intros prefix E first last HN Hn HE HR; cbn [levels_of explore].
+  induction sets as [|allowed rest IH]; intros prefix E E' first last HN Hn HE HR; cbn [levels_of explore].
   - (* a whole sequence *)
-    specialize (HE [] eq_refl). rewrite app_nil_r in HE. specialize (HR eq_refl).
+    specialize (HE [] eq_refl). rewrite app_nil_r in HE. destruct HE as [HE HE']. specialize (HR eq_refl).
     assert (Yes : labels (the_task P) prefix <> None -> correct P prefix -> certified prefix [] first last 1).
     { intros L C. exists [[]]. split; [repeat constructor; easy|]. split; [easy|].
       intros y [<-|[]]. rewrite app_nil_r. repeat split; try easy; try constructor; simpl; lia. }
@@ -424,16 +435,17 @@ Proof.
     { exists []. split; [constructor|]. split; [easy|]. now intros y []. }
     destruct (labels (the_task P) prefix) as [ls|] eqn:L; [|exact No].
     destruct (wins_in _ _ _ _ _) eqn:W.
-    + apply Yes; [easy|]. now apply (wins_in_correct K ls prefix E).
+    + apply Yes; [easy|]. apply (wins_in_correct K ls prefix (merge E E')); auto using merge_ok.
     + destruct (existsb _ _) eqn:X; [|exact No]. apply existsb_exists in X as (S & HS & W').
       apply in_map_iff in HS as (K' & <- & HK'). rewrite Forall_forall in more_ok.
       apply Yes; [easy|]. apply (wins_in_correct K' ls prefix (stage_base (stage_of P K'))); auto.
       apply stage_base_ok; [auto|]. simpl in Hn. lia.
   - inversion HN as [|a b Nallowed Nrest]; subst a b.
-    set (here := fill (stage_pass (stage_of P K)) (tokens_of prefix) [] (steps P) E).
+    set (here := fill (stage_pass (stage_of P K)) (tokens_of prefix) [] (steps P) (merge E E')).
     assert (Hhere : forall y, List.length y = S (List.length rest) ->
               environment_ok (tensors P) K (prefix ++ y) (steps P) here).
-    { intros y Hy. apply fill_environment_ok; [easy|apply tokens_of_ok|apply P_ok|]. now apply HE. }
+    { intros y Hy. apply fill_environment_ok; [easy|apply tokens_of_ok|apply P_ok|].
+      destruct (HE y Hy). now apply merge_ok. }
     cbn [ways choices].
     (* over the tokens *)
     assert (G : forall l first last, NoDup l ->
@@ -445,7 +457,7 @@ Proof.
              (if (last <? 0) || (size_of_sets rest <=? first) then 0
               else explore P (stage_of P K) (map (stage_of P) more)
                      (levels_of P (stage_of P K) (List.length prefix + 1) rest)
-                     (prefix ++ [t]) (merge here alone) first last)
+                     (prefix ++ [t]) here alone first last)
              + walk others (first - size_of_sets rest) (last - size_of_sets rest)
          end)
         (map (fun t => (t, fill (stage_pass (stage_of P K))
@@ -464,16 +476,16 @@ Proof.
           (if (g <? 0) || (size_of_sets rest <=? f) then 0
            else explore P (stage_of P K) (map (stage_of P) more)
                      (levels_of P (stage_of P K) (List.length prefix + 1) rest)
-                     (prefix ++ [t]) (merge here (fill (stage_pass (stage_of P K))
+                     (prefix ++ [t]) here (fill (stage_pass (stage_of P K))
                 (fun i => if (i =? List.length prefix)%nat then Some t else None) [] (steps P)
-                (stage_base (stage_of P K)))) f g)).
+                (stage_base (stage_of P K))) f g)).
         { destruct (_ || _)%bool eqn:X.
           - exists []. split; [constructor|]. split; [easy|]. now intros y [].
           - apply orb_false_iff in X as [X1 X2]. apply Z.ltb_ge in X1. apply Z.leb_gt in X2.
             replace (List.length prefix + 1)%nat with (List.length (prefix ++ [t]))
               by now rewrite app_length.
             apply IH; [easy|rewrite app_length; simpl in *; lia| |].
-            + intros y Hy. rewrite <- app_assoc. cbn [app]. apply merge_ok; [apply Hhere; simpl; lia|].
+            + intros y Hy. rewrite <- app_assoc. cbn [app]. split; [apply Hhere; simpl; lia|].
               assert (Lx : List.length (prefix ++ t :: y) = n) by (rewrite app_length; simpl in *; lia).
               apply fill_environment_ok; [easy| |apply P_ok|now apply stage_base_ok].
               intros j t'. destruct (j =? List.length prefix)%nat eqn:J; [|discriminate]. intros [= <-].
@@ -507,14 +519,14 @@ Proof.
   - injection H as <- <-. exists []. split; [constructor|]. split; [simpl; lia|]. now intros x [].
   - destruct (_ && _ && _)%bool eqn:R; [|discriminate]. cbn [negb] in H.
     rewrite !andb_true_iff, !Z.ltb_lt, Z.leb_le in R. destruct R as [[R1 R2] R3].
-    destruct (max_sequences <=? _); [discriminate|]. set (k := explore _ _ _ _ _ _ _ _) in H.
+    destruct (max_sequences <=? _); [discriminate|]. set (k := explore _ _ _ _ _ _ _ _ _) in H.
     destruct (k <? claimed i) eqn:C; [discriminate|]. apply Z.ltb_ge in C.
     destruct (check_intervals _ _ _ _ _ _ _) as [found' r] eqn:E. injection H as _ H.
     apply bind_ok in H as (sum & -> & H). injection H as <-.
     assert (D' : -1 <= last_code i) by lia. destruct (IH _ _ _ D' E) as (l2 & N2 & L2 & H2).
     assert (X : certified [] (token_sets P) (first_code i) (last_code i) k).
     { apply (explore_sound (token_sets P) []); [apply P_ok|easy| |].
-      - intros y Hy. now apply stage_base_ok.
+      - intros y Hy. split; now apply stage_base_ok.
       - intros Z. rewrite Z in R3. unfold size_of_sets in R3. simpl in R3. lia. }
     destruct X as (l1 & N1 & C1 & H1). exists (l1 ++ l2). split; [|split].
     + apply nodup_app; [easy|easy|]. intros x Hx Hx'. destruct (H1 _ Hx) as (_ & B & _).
@@ -531,7 +543,8 @@ End Explore.
 Theorem check_evaluate_sound P passes l found count :
   well_formed_program P -> Forall pass_ok passes ->
   check_evaluate P passes l = (found, Ok count) ->
-  exists xs, NoDup xs /\ Forall (is_input P) xs /\ Forall (correct P) xs /\ count <= Z.of_nat (List.length xs).
+  exists xs, NoDup xs /\ Forall (is_input P) xs /\ Forall (correct P) xs /\ count
+    <= Z.of_nat (List.length xs).
 Proof.
   intros HP HK H. unfold check_evaluate in H. destruct HK as [|K more HK Hmore]; [discriminate|].
   cbn [map] in H. destruct (check_intervals_sound P HP K more HK Hmore l (-1) found count ltac:(lia) H)

@@ -7,13 +7,6 @@ From CompactProofs Require Import Counting Outcome Tasks ProgramSemantics Evalua
 Import ListNotations.
 Open Scope Z_scope.
 
-(** Whether every sequence has labels. *)
-Definition always_labelled (r : rule) : bool :=
-  match r with
-  | Maximum | Minimum | KthLargest _ | Sort | Copy | SumModulo _ | Palindrome => true
-  | MostFrequent | GroupProduct _ _ | Induction | Balanced _ _ | Automaton _ _ _ _ _ _ => false
-  end.
-
 Definition labelled (t : task) (x : list nat) : bool :=
   match labels t x with Some _ => true | None => false end.
 
@@ -30,8 +23,12 @@ Definition count_inputs (P : program) : result Z :=
   else if max_sequences <? all then Decline "more sequences than max_sequences"
   else Ok (count_labelled (the_task P) [] (token_sets P)).
 
-Lemma always_labelled_labels t x : always_labelled (task_rule t) = true -> labelled t x = true.
-Proof. unfold labelled, labels. destruct (task_rule t); easy. Qed.
+Lemma always_labelled_labelled t x : always_labelled (task_rule t) = true -> labelled t x = true.
+Proof.
+  intros H. unfold labelled, labels.
+  pose proof (always_labelled_labels (task_rule t) (map (fun j => nth j x O) (looks_at t)) H).
+  now destruct (rule_labels _ _).
+Qed.
 
 Lemma length_sequences sets : Z.of_nat (List.length (sequences sets)) = size_of_sets sets.
 Proof.
@@ -67,6 +64,6 @@ Proof.
   rewrite E. destruct (always_labelled _) eqn:A.
   - injection H as <-. rewrite <- length_sequences. f_equal.
     induction (sequences (token_sets P)) as [|y l IH]; cbn [filter]; [easy|].
-    rewrite always_labelled_labels by easy. cbn [List.length]. now rewrite <- IH.
+    rewrite always_labelled_labelled by easy. cbn [List.length]. now rewrite <- IH.
   - destruct (max_sequences <? _); [discriminate|]. injection H as <-. apply count_labelled_length.
 Qed.

@@ -1,7 +1,8 @@
 (** * Products with a matrix by packed integers
 
     A row of integers below 2^(s-1) in absolute value is one integer, to the base 2^s with digits of either
-    sign. The sum of packed rows, each times an integer, is the packed sum of the rows, so that a product costs
+    sign. The sum of packed rows, each times an integer, is the packed sum of the rows
+      , so that a product costs
     a few operations on long integers instead of one for each entry. *)
 
 From Coq Require Import ZArith List Lia Bool.
@@ -133,7 +134,8 @@ Proof.
   now rewrite skipn_add, IH, skipn_map.
 Qed.
 
-Lemma length_mix_totals c : forall U, length c = length U -> length (mix_centres c U) = length (column_totals U).
+Lemma length_mix_totals c : forall U, length c = length U -> length (mix_centres c U)
+  = length (column_totals U).
 Proof.
   induction c as [|x c IH]; intros [|r U] L; try discriminate; cbn [mix_centres]; [easy|].
   cbn [column_totals fold_right]. fold (column_totals U).
@@ -149,7 +151,8 @@ Proof.
     rewrite !nth_add_centres, nth_scaled_centres, nth_abs. specialize (IH U j).
     pose proof (column_totals_nonneg U j). cbn [largest fold_right]. fold (largest c).
     assert (0 <= largest c) by (unfold largest; clear; induction c; simpl; lia).
-    assert (Z.abs (x * nth j r 0) <= Z.max (Z.abs x) (largest c) * Z.abs (nth j r 0)) by (rewrite Z.abs_mul; nia).
+    assert (Z.abs (x * nth j r 0) <= Z.max (Z.abs x) (largest c) * Z.abs (nth j r 0))
+      by (rewrite Z.abs_mul; nia).
     nia.
 Qed.
 

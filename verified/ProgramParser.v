@@ -1,10 +1,12 @@
 (** The two file kinds of version 2: which bytes spell which program and which claim about one.
 
-    Mirrors [checker/models/program.py], [checker/inputs.py] and [checker/rules/certificate.py] (the formats are
-    described in [docs/formats.md]). Both are built from the combinators of [Text], as those of version 1 are. *)
+    Mirrors [checker/models/program.py]
+      , [checker/inputs.py] and [checker/rules/certificate.py] (the formats are
+    described in [docs/formats.md]).
+    Both are built from the combinators of [Text], as those of version 1 are. *)
 
 From Coq Require Import Strings.Byte String ZArith List Lia Bool Arith.
-From CompactProofs Require Import Syntax Text Parser Tasks ProgramSemantics Evaluate EvaluateSound.
+From CompactProofs Require Import Syntax Text Parser Tasks ProgramSemantics Evaluate Activations EvaluateSound.
 Import ListNotations.
 Local Open Scope string_scope.
 Local Open Scope list_scope.
@@ -104,7 +106,8 @@ Proof.
     apply find_word_some in E as [E ->]. rewrite Nat.sub_0_r.
     destruct (scan_integer text') as [[m r]|] eqn:Es; [|discriminate].
     destruct (0 <=? m) eqn:M; [|discriminate]. destruct (m <=? high) eqn:M'; [|discriminate].
-    cbn [andb]. intros [= <- <- <-]. apply Z.leb_le in M, M'. apply scan_integer_decimal in Es as (-> & _ & Hs).
+    cbn [andb]. intros [= <- <- <-]. apply Z.leb_le in M, M'.
+    apply scan_integer_decimal in Es as (-> & _ & Hs).
     cbn [fst snd]. rewrite Z2Nat.id by easy. rewrite <- app_assoc. split; [easy|]. split; [lia|easy].
   - intros [i k] rest (Hi & _) _. cbn [fst snd] in *. rewrite Forall_forall in W.
     assert (In (nth i words "") words) as Hw by now apply nth_In. specialize (W _ Hw).
@@ -117,7 +120,8 @@ Qed.
 (** *** A value that only some texts stand for *)
 
 (** As [mapped], where [to] may fail. *)
-Definition partial {A B : Type} (what : string) (to : A -> option B) (from : B -> A) (f : format A) : format B :=
+Definition partial {A B : Type} (what : string) (to : A -> option B) (from : B
+  -> A) (f : format A) : format B :=
   {| parse := fun text =>
        match parse f text with
        | Parsed a rest => match to a with Some b => Parsed b rest | None => Failed what text end
@@ -144,7 +148,8 @@ Fixpoint numbered {A : Type} (f : nat -> format A) (first count : nat) : format 
   match count with
   | O => nothing []
   | S more =>
-      mapped (fun first_others => match fst first_others with Some a => a :: snd first_others | None => [] end)
+      mapped (fun first_others => match fst first_others
+        with Some a => a :: snd first_others | None => [] end)
         (fun values => match values with a :: others => (Some a, others) | [] => (None, []) end)
         (some (f first) ;; numbered f (S first) more)
   end.
@@ -203,76 +208,6 @@ Qed.
 
 (** ** Tasks *)
 
-Definition rule_words : list string :=
-  ["max "; "min "; "kth_largest "; "sort "; "copy "; "most_frequent "; "sum_modulo "; "group_product ";
-   "induction "; "palindrome "; "balanced "; "automaton "].
-
-(** The number of the rule's word, and its parameters. *)
-Definition encode_rule (r : rule) : nat * list nat :=
-  match r with
-  | Maximum => (0, [])
-  | Minimum => (1, [])
-  | KthLargest k => (2, [k])
-  | Sort => (3, [])
-  | Copy => (4, [])
-  | MostFrequent => (5, [])
-  | SumModulo p => (6, [p])
-  | GroupProduct g table => (7, g :: table)
-  | Induction => (8, [])
-  | Palindrome => (9, [])
-  | Balanced a b => (10, [a; b])
-  | Automaton backwards all states alphabet table outputs =>
-      (11, (if backwards then 1 else 0) :: (if all then 1 else 0) :: states :: alphabet :: table ++ outputs)
-  end%nat.
-
-Definition encode_task (t : task) : nat * list nat :=
-  let (i, parameters) := encode_rule (task_rule t) in (i, parameters ++ looks_at t).
-
-Definition switch (k : nat) : option bool :=
-  match k with 0%nat => Some false | 1%nat => Some true | _ => None end.
-
-(** Whether a table of [a] rows and [b] columns can be there. *)
-Definition room (a b : nat) (l : list nat) : bool := Z.of_nat a * Z.of_nat b <=? Z.of_nat (List.length l).
-
-Definition decode_task (it : nat * list nat) : option task :=
-  match it with
-  | (0, l) => Some (Task Maximum l)
-  | (1, l) => Some (Task Minimum l)
-  | (2, k :: l) => Some (Task (KthLargest k) l)
-  | (3, l) => Some (Task Sort l)
-  | (4, l) => Some (Task Copy l)
-  | (5, l) => Some (Task MostFrequent l)
-  | (6, p :: l) => Some (Task (SumModulo p) l)
-  | (7, g :: l) =>
-      if room g g l then Some (Task (GroupProduct g (firstn (g * g) l)) (skipn (g * g) l)) else None
-  | (8, l) => Some (Task Induction l)
-  | (9, l) => Some (Task Palindrome l)
-  | (10, a :: b :: l) => Some (Task (Balanced a b) l)
-  | (11, d :: m :: s :: k :: l) =>
-      match switch d, switch m with
-      | Some backwards, Some all =>
-          if room s k l then
-            let l' := skipn (s * k) l in
-            Some (Task (Automaton backwards all s k (firstn (s * k) l) (firstn s l')) (skipn s l'))
-          else None
-      | _, _ => None
-      end
-  | _ => None
-  end%nat.
-
-Definition rule_fits (r : rule) (read : nat) : bool :=
-  match r with
-  | KthLargest k => (1 <=? k) && (k <=? read)
-  | SumModulo p => 1 <=? p
-  | GroupProduct g table => (1 <=? g) && forallb (fun t => t <? g) table
-  | Induction => 3 <=? read
-  | Balanced a b => negb (a =? b)
-  | Automaton _ _ states alphabet table outputs =>
-      (1 <=? states) && (1 <=? alphabet) && forallb (fun t => t <? states) table
-      && (List.length outputs =? states)
-  | _ => true
-  end%nat.
-
 Definition task_fits (n : nat) (t : task) : bool :=
   rule_fits (task_rule t) (List.length (looks_at t))
   && negb (List.length (looks_at t) =? 0)%nat && forallb (fun j => j <? n)%nat (looks_at t).
@@ -283,19 +218,6 @@ Definition task_format : format task :=
       mapped (fun '((i, _), l) => (i, l)) (fun il => ((fst il, List.length (snd il)), snd il))
         (ic <- word_number "a task" rule_words max_parameters ;;
          repeated (Z.of_nat (snd ic)) (size 0 max_parameter)))).
-
-Lemma decode_encode it t : decode_task it = Some t -> encode_task t = it.
-Proof.
-  destruct it as [i l]. unfold encode_task.
-  destruct i as [|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]; cbn [decode_task]; try discriminate;
-    repeat match goal with
-    | |- context [match ?l with [] => _ | _ :: _ => _ end] => destruct l; try discriminate
-    end; try (intros [= <-]; reflexivity).
-  - destruct (room _ _ _); [|discriminate]. intros [= <-]. cbn. now rewrite firstn_skipn.
-  - destruct (switch n) as [b|] eqn:B; [|discriminate]. destruct (switch n0) as [a|] eqn:A; [|discriminate].
-    destruct (room _ _ _); [|discriminate]. intros [= <-]. cbn. rewrite <- app_assoc, !firstn_skipn.
-    destruct n as [|[|n]], n0 as [|[|n0]]; try discriminate; injection B as <-; injection A as <-; reflexivity.
-Qed.
 
 Lemma task_faithful : faithful task_format.
 Proof.
@@ -309,8 +231,8 @@ Qed.
 (** ** Steps *)
 
 Definition step_words : list string :=
-  map line ["embed "; "embed_at "; "constant "; "linear "; "bias "; "times "; "add "; "product "; "relu ";
-            "gelu_new "; "silu "; "center "; "rms "; "attend "; "attend_sum "; "rows "; "total "].
+  map line (["embed "; "embed_at "; "constant "; "linear "; "bias "; "times "; "add "; "product "; "center ";
+             "rms "; "attend "; "attend_sum "; "rows "; "total "] ++ map activation_word activations).
 
 (** The number of the step's word, and its first operand. *)
 Definition step_head (s : step) : nat * nat :=
@@ -323,15 +245,13 @@ Definition step_head (s : step) : nat * nat :=
   | Times x _ => (5, x)
   | Add x _ => (6, x)
   | Product x _ => (7, x)
-  | Relu x => (8, x)
-  | GeluNew x => (9, x)
-  | Silu x => (10, x)
-  | Center x => (11, x)
-  | Rms x _ => (12, x)
-  | Attend q _ _ _ _ _ => (13, q)
-  | AttendSum v _ => (14, v)
-  | Rows x _ => (15, x)
-  | Total x => (16, x)
+  | Center x => (8, x)
+  | Rms x _ => (9, x)
+  | Attend q _ _ _ _ _ => (10, q)
+  | AttendSum v _ => (11, v)
+  | Rows x _ => (12, x)
+  | Total x => (13, x)
+  | Activation f x => (14 + activation_number f, x)
   end%nat.
 
 Definition operand : format nat := size 0 max_size.
@@ -347,22 +267,22 @@ Definition step_rest (i x : nat) : format step :=
   | 5 => mapped (Times x) (fun s => match s with Times _ W => W | _ => O end) operand
   | 6 => mapped (Add x) (fun s => match s with Add _ y => y | _ => O end) operand
   | 7 => mapped (Product x) (fun s => match s with Product _ y => y | _ => O end) operand
-  | 8 => nothing (Relu x)
-  | 9 => nothing (GeluNew x)
-  | 10 => nothing (Silu x)
-  | 11 => nothing (Center x)
-  | 12 => mapped (Rms x) (fun s => match s with Rms _ eps => eps | _ => Scalar 0 0 end) (scalar_format (Some 1%Z))
-  | 13 =>
+  | 8 => nothing (Center x)
+  | 9 => mapped (Rms x) (fun s => match s
+    with Rms _ eps => eps | _ => Scalar 0 0 end) (scalar_format (Some 1%Z))
+  | 10 =>
       mapped (fun '(k, (v, (causal, (s, m)))) => Attend x k v causal s m)
         (fun s => match s with
                   | Attend _ k v causal s m => (k, (v, (causal, (s, m))))
                   | _ => (O, (O, (false, (Scalar 0 0, O))))
                   end)
         (operand ;; operand ;; causal_format ;; scalar_format None ;; size 1 max_divisor)
-  | 14 => mapped (AttendSum x) (fun s => match s with AttendSum _ causal => causal | _ => false end) causal_format
-  | 15 => mapped (Rows x) (fun s => match s with Rows _ l => l | _ => [] end)
+  | 11 => mapped (AttendSum x) (fun s => match s
+    with AttendSum _ causal => causal | _ => false end) causal_format
+  | 12 => mapped (Rows x) (fun s => match s with Rows _ l => l | _ => [] end)
             (sizes_list space 1 max_size max_size)
-  | _ => nothing (Total x)
+  | 13 => nothing (Total x)
+  | _ => nothing (Activation (nth (i - 14) activations Relu) x)
   end%nat.
 
 Definition step_format : format step :=
@@ -371,19 +291,27 @@ Definition step_format : format step :=
 
 Lemma step_rest_faithful i x : faithful (step_rest i x).
 Proof.
-  destruct i as [|[|[|[|[|[|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]]]]]]; cbn [step_rest];
+  destruct i as [|[|[|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]]]; cbn [step_rest];
     unfold operand, sizes_list; auto with formats;
     try (apply mapped_faithful; [reflexivity|auto using scalar_faithful, causal_faithful with formats]).
   apply mapped_faithful; [now intros [k [v [c [s m]]]] _|].
   auto 10 using scalar_faithful, causal_faithful with formats.
 Qed.
 
-Lemma step_rest_head i x s : (i < 17)%nat -> valid (step_rest i x) s -> step_head s = (i, x).
+Lemma step_rest_head i x s : (i < List.length step_words)%nat -> valid (step_rest i x) s ->
+  step_head s = (i, x).
 Proof.
-  intros H. destruct i as [|[|[|[|[|[|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]]]]]];
-    cbn -[operand scalar_format causal_format sizes_list size]; try lia;
-    try (intros ->; reflexivity); try (intros [_ <-]; reflexivity).
-  intros [_ E]. destruct s; try discriminate E; now injection E as <-.
+  intros H. destruct (Nat.lt_ge_cases i 14) as [I|I].
+  - clear H. destruct i as [|[|[|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]]]; try lia;
+      cbn -[operand scalar_format causal_format sizes_list size];
+      try (intros ->; reflexivity); try (intros [_ <-]; reflexivity).
+    intros [_ E]. destruct s; try discriminate E; now injection E as <-.
+  - unfold step_words in H. rewrite map_length, app_length, map_length in H. cbn [List.length Nat.add] in H.
+    replace i with (14 + (i - 14))%nat in * by lia. set (k := (i - 14)%nat) in *. clearbody k.
+    assert (E : step_rest (14 + k) x = nothing (Activation (nth k activations Relu) x)).
+    { change (step_rest (14 + k) x) with (nothing (Activation (nth (14 + k - 14) activations Relu) x)).
+      now replace (14 + k - 14)%nat with k by lia. }
+    rewrite E. intros ->. cbn [step_head]. rewrite activation_number_nth; [easy|lia].
 Qed.
 
 Lemma step_faithful : faithful step_format.
@@ -465,7 +393,7 @@ Definition step_shape (shapes : list (nat * nat)) (s : step) : option (nat * nat
   | Linear x W => value x (fun a => weights W (fun b => needs (snd a =? fst b) (fst a, snd b)))
   | Bias x W | Times x W => value x (fun a => weights W (fun b => needs (same_shape b (1, snd a)) a))
   | Add x y | Product x y => value x (fun a => value y (fun b => needs (same_shape a b) a))
-  | Relu x | GeluNew x | Silu x | Center x | Rms x _ => value x Some
+  | Activation _ x | Center x | Rms x _ => value x Some
   | Attend q k v _ _ _ =>
       value q (fun a => value k (fun b => value v (fun c => needs (same_shape a b && (fst a =? fst c)) c)))
   | AttendSum v _ => value v Some
@@ -494,7 +422,8 @@ End Shapes.
 Definition program_start : string := "compact-proofs-model 2".
 
 Definition program_format : format program :=
-  guarded "a task and steps that fit" (fun P => task_fits (List.length (token_sets P)) (the_task P) && shapes_fit P) (
+  guarded "a task and steps that fit"
+    (fun P => task_fits (List.length (token_sets P)) (the_task P) && shapes_fit P) (
     mapped (fun '(t, (sets, (weights, (ss, _)))) => Program t sets weights ss)
       (fun P => (the_task P, (token_sets P, (tensors P, (steps P, tt)))))
       (after program_start task_format ;;
@@ -511,7 +440,8 @@ Proof.
     auto using task_faithful, token_set_faithful, step_faithful with formats.
   apply after_faithful; [reflexivity|]. apply mapped_faithful.
   - intros [c l] [_ V]. cbn [fst snd] in *. f_equal. now apply numbered_length in V.
-  - apply followed_faithful; [auto with formats|]. intros c _. apply numbered_faithful, tensor_format_faithful.
+  - apply followed_faithful; [auto with formats|]. intros c _.
+    apply numbered_faithful, tensor_format_faithful.
 Qed.
 
 Definition read_program (text : bytes) : reading program := parse_all program_format text.
@@ -545,7 +475,8 @@ Lemma ascending_tokens_distinct l : ascending_tokens l = true -> NoDup l.
 Proof.
   assert (G : forall l, ascending_tokens l = true -> forall a, In a (tl l) -> (hd O l < a)%nat).
   { clear l. induction l as [|a [|b l] IH]; intros H c Hc; try destruct Hc.
-    - subst. cbn [hd]. cbn [ascending_tokens] in H. apply andb_true_iff in H as [H _]. now apply Nat.ltb_lt in H.
+    - subst. cbn [hd]. cbn [ascending_tokens] in H. apply andb_true_iff in H as [H _].
+      now apply Nat.ltb_lt in H.
     - cbn [ascending_tokens] in H. apply andb_true_iff in H as [H H']. apply Nat.ltb_lt in H.
       specialize (IH H' c H0). cbn [hd] in *. lia. }
   induction l as [|a l IH]; intros H; constructor.

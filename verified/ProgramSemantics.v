@@ -1,7 +1,8 @@
 (** * What a verdict about a program means
 
     A model of format version 2 is a straight-line program: a list of steps, each of which computes a value
-    from earlier ones. A value is a list of rows (one for each position, unless said otherwise), a row a list of
+    from earlier ones. A value is a list of rows (one for each position, unless said otherwise)
+      , a row a list of
     real numbers. The rows of the last value are the logits, one row for each answer that the task asks for.
 
     This page, [Tasks] and the record [dyadic] of [Syntax] are all that must be read to know what an accepted
@@ -14,10 +15,13 @@ Open Scope R_scope.
 
 (** ** The grammar
 
-    [x], [y], [q], [k], [v] are numbers of earlier steps, [W] is the number of a tensor, all counted from 0; the
+    [x], [y], [q], [k], [v] are numbers of earlier steps, [W] is the number of a tensor
+      , all counted from 0; the
     number [n] stands for [mantissa n * 2 ^ power n]. *)
 
 Record scalar := Scalar { mantissa : Z; power : Z }.
+
+Inductive activation := Relu | GeluNew | Silu.
 
 Inductive step :=
 | Embed (W : nat)                           (* row j: the row of W of the token at position j *)
@@ -28,9 +32,7 @@ Inductive step :=
 | Times (x W : nat)                         (* every row times the only row of W, entry by entry *)
 | Add (x y : nat)
 | Product (x y : nat)                       (* entry by entry *)
-| Relu (x : nat)
-| GeluNew (x : nat)
-| Silu (x : nat)
+| Activation (f : activation) (x : nat)     (* entry by entry *)
 | Center (x : nat)                          (* every row minus its mean *)
 | Rms (x : nat) (eps : scalar)              (* every row over the root of its mean square plus eps *)
 | Attend (q k v : nat) (causal : bool) (s : scalar) (m : nat)  (* attention, scores times s / sqrt m *)
@@ -108,6 +110,13 @@ Definition gelu_cubic : R := 6444110634811895 / 2 ^ 57.
 
 Definition gelu_new (x : R) : R := x * sigmoid (gelu_scale * (x + gelu_cubic * (x * x * x))).
 
+Definition activate (f : activation) : R -> R :=
+  match f with
+  | Relu => relu
+  | GeluNew => gelu_new
+  | Silu => silu
+  end.
+
 (** The rows that row [j] sees: those up to its own, or all. *)
 Definition seen {A} (causal : bool) (j : nat) (l : list A) : list A := if causal then firstn (S j) l else l.
 
@@ -135,9 +144,7 @@ Definition apply (value : nat -> list row) (s : step) : list row :=
   | Times x W => map (fun r => entrywise Rmult r (only_row (tensor W))) (value x)
   | Add x y => map_rows (fun j r => plus r (nth j (value y) [])) (value x)
   | Product x y => map_rows (fun j r => entrywise Rmult r (nth j (value y) [])) (value x)
-  | Relu x => map (map relu) (value x)
-  | GeluNew x => map (map gelu_new) (value x)
-  | Silu x => map (map silu) (value x)
+  | Activation f x => map (map (activate f)) (value x)
   | Center x => map centred (value x)
   | Rms x eps => map (rms (real eps)) (value x)
   | Attend q k v causal s m =>

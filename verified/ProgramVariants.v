@@ -66,7 +66,8 @@ Proof.
   assert (E : near 0 (total_ball (seen_too_much 0 [Ball [0%Z] 0; Ball [1%Z] 0]))
                 (fold_right plus [] (seen true 0 [[0]; [1]]))).
   { apply H. constructor; [|constructor; [|constructor]]; apply near_exact. }
-  change (near 0 (Ball [1%Z] 0) [0]) in E. apply near_one in E. rewrite pow2_0 in E. apply Rabs_le_iff in E. lra.
+  change (near 0 (Ball [1%Z] 0) [0]) in E. apply near_one in E. rewrite pow2_0 in E.
+  apply Rabs_le_iff in E. lra.
 Qed.
 
 (** ** A bias dropped ([add_near]) *)

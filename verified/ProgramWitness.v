@@ -1,6 +1,7 @@
 (** * The theorem about programs is not empty: two files that are accepted
 
-    Two tokens, each 0 or 1, attend to each other, and what they gather is added: the larger one wins. Parsing,
+    Two tokens, each 0 or 1, attend to each other, and what they gather is added: the larger one wins.
+    Parsing,
     SHA-256 and the check are computed by Coq. *)
 
 From Coq Require Import String ZArith List.

@@ -3,8 +3,11 @@
     A task looks at some positions of a sequence of tokens and gives a list of labels, one for each answer, or
     nothing: then the sequence is no input. *)
 
-From Coq Require Import List Arith Bool.
+From Coq Require Import List Arith Bool ZArith String.
 Import ListNotations.
+Local Open Scope string_scope.
+Local Open Scope list_scope.
+Local Open Scope nat_scope.
 
 (** [Automaton backwards all states alphabet table outputs]: a deterministic automaton that starts in state 0,
     and goes from state [s] by token [t] to the entry [alphabet * s + t] of [table]. The output of a state is
@@ -34,7 +37,7 @@ Fixpoint insert (t : nat) (x : list nat) : list nat :=
 Definition ascending_order (x : list nat) : list nat := fold_right insert [] x.
 
 (** How often [t] occurs. *)
-Definition occurrences (x : list nat) (t : nat) : nat := length (filter (Nat.eqb t) x).
+Definition occurrences (x : list nat) (t : nat) : nat := List.length (filter (Nat.eqb t) x).
 
 (** The token that occurs more often than every other. *)
 Definition most_frequent (x : list nat) : option nat :=
@@ -113,3 +116,101 @@ Definition rule_labels (r : rule) (x : list nat) : option (list nat) :=
 
 Definition labels (t : task) (x : list nat) : option (list nat) :=
   rule_labels (task_rule t) (map (fun j => nth j x 0) (looks_at t)).
+
+(** Whether every sequence has labels. *)
+Definition always_labelled (r : rule) : bool :=
+  match r with
+  | Maximum | Minimum | KthLargest _ | Sort | Copy | SumModulo _ | Palindrome => true
+  | MostFrequent | GroupProduct _ _ | Induction | Balanced _ _ | Automaton _ _ _ _ _ _ => false
+  end.
+
+Lemma always_labelled_labels r x : always_labelled r = true -> rule_labels r x <> None.
+Proof. now destruct r. Qed.
+
+(** ** How a file names a task
+
+    By a word, which the number of parameters follows; the parameters end with the positions to look at. *)
+
+Definition rule_words : list string :=
+  ["max "; "min "; "kth_largest "; "sort "; "copy "; "most_frequent "; "sum_modulo "; "group_product ";
+   "induction "; "palindrome "; "balanced "; "automaton "].
+
+(** The number of the rule's word, and its parameters. *)
+Definition encode_rule (r : rule) : nat * list nat :=
+  match r with
+  | Maximum => (0, [])
+  | Minimum => (1, [])
+  | KthLargest k => (2, [k])
+  | Sort => (3, [])
+  | Copy => (4, [])
+  | MostFrequent => (5, [])
+  | SumModulo p => (6, [p])
+  | GroupProduct g table => (7, g :: table)
+  | Induction => (8, [])
+  | Palindrome => (9, [])
+  | Balanced a b => (10, [a; b])
+  | Automaton backwards all states alphabet table outputs =>
+      (11, (if backwards then 1 else 0) :: (if all then 1 else 0) :: states :: alphabet :: table ++ outputs)
+  end%nat.
+
+Definition encode_task (t : task) : nat * list nat :=
+  let (i, parameters) := encode_rule (task_rule t) in (i, parameters ++ looks_at t).
+
+Definition switch (k : nat) : option bool :=
+  match k with 0%nat => Some false | 1%nat => Some true | _ => None end.
+
+(** Whether a table of [a] rows and [b] columns can be there. *)
+Definition room (a b : nat) (l : list nat) : bool := (Z.of_nat a * Z.of_nat b <=? Z.of_nat (List.length l))%Z.
+
+Definition decode_task (it : nat * list nat) : option task :=
+  match it with
+  | (0, l) => Some (Task Maximum l)
+  | (1, l) => Some (Task Minimum l)
+  | (2, k :: l) => Some (Task (KthLargest k) l)
+  | (3, l) => Some (Task Sort l)
+  | (4, l) => Some (Task Copy l)
+  | (5, l) => Some (Task MostFrequent l)
+  | (6, p :: l) => Some (Task (SumModulo p) l)
+  | (7, g :: l) =>
+      if room g g l then Some (Task (GroupProduct g (firstn (g * g) l)) (skipn (g * g) l)) else None
+  | (8, l) => Some (Task Induction l)
+  | (9, l) => Some (Task Palindrome l)
+  | (10, a :: b :: l) => Some (Task (Balanced a b) l)
+  | (11, d :: m :: s :: k :: l) =>
+      match switch d, switch m with
+      | Some backwards, Some all =>
+          if room s k l then
+            let l' := skipn (s * k) l in
+            Some (Task (Automaton backwards all s k (firstn (s * k) l) (firstn s l')) (skipn s l'))
+          else None
+      | _, _ => None
+      end
+  | _ => None
+  end%nat.
+
+Definition rule_fits (r : rule) (read : nat) : bool :=
+  match r with
+  | KthLargest k => (1 <=? k) && (k <=? read)
+  | SumModulo p => 1 <=? p
+  | GroupProduct g table => (1 <=? g) && forallb (fun t => t <? g) table
+  | Induction => 3 <=? read
+  | Balanced a b => negb (a =? b)
+  | Automaton _ _ states alphabet table outputs =>
+      (1 <=? states) && (1 <=? alphabet) && forallb (fun t => t <? states) table
+      && (List.length outputs =? states)
+  | _ => true
+  end%nat.
+
+Lemma decode_encode it t : decode_task it = Some t -> encode_task t = it.
+Proof.
+  destruct it as [i l]. unfold encode_task.
+  destruct i as [|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]; cbn [decode_task]; try discriminate;
+    repeat match goal with
+    | |- context [match ?l with [] => _ | _ :: _ => _ end] => destruct l; try discriminate
+    end; try (intros [= <-]; reflexivity).
+  - destruct (room _ _ _); [|discriminate]. intros [= <-]. cbn. now rewrite firstn_skipn.
+  - destruct (switch n) as [b|] eqn:B; [|discriminate]. destruct (switch n0) as [a|] eqn:A; [|discriminate].
+    destruct (room _ _ _); [|discriminate]. intros [= <-]. cbn. rewrite <- app_assoc, !firstn_skipn.
+    destruct n as [|[|n]], n0 as [|[|n0]]; try discriminate; injection B as <-; injection A as <-;
+      reflexivity.
+Qed.

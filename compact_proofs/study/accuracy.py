@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from model_export.floating_point import Weights, sampled_accuracy
 from model_export.naming import canonical_weights
-from model_export.training import Weights, sampled_accuracy
 from model_export.weights_files import read_weights
 
 Floats = npt.NDArray[np.float64]

@@ -24,19 +24,19 @@ import numpy as np
 import numpy.typing as npt
 
 from certificates.boxes import BoxSearch
-from certificates.floats import floats
-from certificates.hints import dyadic, table_paths
+from certificates.hints import dyadic, table_paths, unscaled
 from certificates.prover import Prover
 from certificates.short import ShortProofs
 from certificates.strategies import CLASSES
 from checker.certificate import Factor, Table
-from checker.model import parse_model
+from checker.model import Dyadic, parse_model
 from compact_proofs.commands import export
 from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.records import file_sha256, keep, kept
 from compact_proofs.study.workers import Workers, in_parallel
-from model_export.training import Weights, last_logits, save_weights
+from model_export.floating_point import Weights
+from model_export.training import last_logits, save_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -209,17 +209,17 @@ def narrow_tables(model_data: bytes) -> tuple[Table, ...]:
     return ((), (), quadratic_tables(model_data)[2])
 
 
-def _middle(path: tuple[Floats, ...], rank: int) -> Table:
+def _middle(path: Sequence[Dyadic], rank: int) -> Table:
     """A claim for a path of four matrices: a hint for the product of the two in the middle, of directions only, and
     a norm for what it leaves."""
-    whole = path[1] @ path[2]
+    whole = unscaled(path[1]) @ unscaled(path[2])
     left, right = _factors(whole, min(rank, *whole.shape))
-    hint = dyadic(left, HINT_BITS), dyadic(right, HINT_BITS)
-    remainder = whole - floats(hint[0]) @ floats(hint[1])
+    hint = dyadic(left, bits=HINT_BITS), dyadic(right, bits=HINT_BITS)
+    remainder = whole - unscaled(hint[0]) @ unscaled(hint[1])
     # With the bound a quarter above the norm, what is left of the square has a root that a few bits confirm.
-    bound = dyadic(np.array([[1.25 * np.linalg.norm(remainder, 2) + 2.0**-30]]))
-    gap = 0.9 * float(floats(bound)[0, 0]) ** 2 * np.eye(len(whole)) - remainder @ remainder.T
-    norm = bound, dyadic(np.linalg.cholesky(gap), HINT_BITS)
+    bound = dyadic(np.array([[1.25 * float(np.linalg.norm(remainder, 2)) + 2.0**-30]], np.float64))
+    gap = 0.9 * float(unscaled(bound)[0, 0]) ** 2 * np.eye(len(whole)) - remainder @ remainder.T
+    norm = bound, dyadic(np.asarray(np.linalg.cholesky(gap), np.float64), bits=HINT_BITS)
     return Factor(1, None, None), Factor(2, hint, norm), Factor(1, None, None)
 
 
@@ -227,14 +227,14 @@ def searched(model_data: bytes, strategy: str) -> Callable[[float], bytes]:
     """A function from the price of an operation, as a share of all inputs, to a certificate."""
     if strategy in CLASSES:
         proofs = ShortProofs(model_data, CLASSES[strategy])
-        return lambda price: proofs.prove(price)[0]
+        return lambda price: proofs.prove(price).certificate
     tables = {QUADRATIC: quadratic_tables, NARROW: narrow_tables}[strategy](model_data)
     prover = Prover(model_data, tables)
     search = BoxSearch(prover)
 
     def certificate(price: float) -> bytes:
         prover.partitions.clear()
-        return prover.certificate(search.groups(price * prover.model.total))
+        return prover.proof(search.groups(price * prover.model.total)).certificate
 
     return certificate
 

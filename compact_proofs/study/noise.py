@@ -30,7 +30,8 @@ from compact_proofs.commands import export
 from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.workers import Workers, in_parallel
-from model_export.training import Weights, save_weights
+from model_export.floating_point import Weights
+from model_export.training import save_weights
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,7 +98,8 @@ def circuit(weights: Weights, name: str) -> Circuit:
     """The circuit `name` (QK, OV or EU) of a model, explained as far as the hints of its class go."""
     w = {key: np.asarray(weight, np.float64) for key, weight in weights.items()}
     width = w["W_E"].shape[1]
-    rank = CUTS[name].ranks[0].of(width)
+    # The hint has the mean row besides; with no residual, it leaves nothing.
+    rank = CUTS[name].ranks[0].of(width) - 1
     queries = w["W_E"] + w["W_pos"][-1]
     if name == "QK":
         return Circuit(queries, w["W_Q"] @ w["W_K"].T, w["W_E"].T / np.sqrt(w["W_Q"].shape[1]), rank)
@@ -137,8 +139,11 @@ def with_residual(weights: Weights, name: str, new: Floats) -> dict[str, Floats]
     middle = found.middle + np.linalg.pinv(found.left) @ (new - old)
     left, singular, right = np.linalg.svd(middle)
     first, second = PRODUCTS[name]
-    half = np.sqrt(singular)
-    factors = {first: left * half, second: (half[:, None] * right).T if name == "QK" else half[:, None] * right}
+    # No more directions than before: as many as the head is wide.
+    head = np.asarray(weights["W_Q"]).shape[1]
+    half = np.sqrt(singular[:head])
+    one, other = left[:, :head] * half, half[:, None] * right[:head]
+    factors = {first: one, second: other.T if name == "QK" else other}
     return {**{key: np.asarray(weight, np.float64) for key, weight in weights.items()}, **factors}
 
 
@@ -179,7 +184,7 @@ def whole_proof(model_data: bytes, cuts: Mapping[str, Cut]) -> bytes:
     what is known of the tables."""
     prover = Prover(model_data, low_rank_tables(parse_model(model_data), cuts))
     search = BoxSearch(prover, whole=True)
-    return prover.certificate(search.groups(LOWEST_PRICE * prover.model.total))
+    return prover.proof(search.groups(LOWEST_PRICE * prover.model.total)).certificate
 
 
 def draw_row(task: tuple[str, str], weights: Path, output: Path, how: How) -> DrawRow:

@@ -72,9 +72,9 @@ def _checked(model: Path, certificate: Path, prove_seconds: float, verified: boo
     if verdict.verdict != "accepted":
         raise CheckerFailed(f"{certificate}: {verdict.verdict}: {verdict.reason}")
     if verified:
-        other = check_verified(str(model), str(certificate))
-        if (other["verdict"], other.get("correct_at_least")) != ("accepted", verdict.correct_at_least):
-            raise CheckerFailed(f"{certificate}: accepted, but {other['verdict']} by the verified checker")
+        other = check_verified(model.read_bytes(), certificate.read_bytes())
+        if (other.verdict, other.correct_at_least) != ("accepted", verdict.correct_at_least):
+            raise CheckerFailed(f"{certificate}: accepted, but {other.verdict} by the verified checker")
     return Proof(
         operations=verdict.operations,
         machine_operations=verdict.machine_operations,

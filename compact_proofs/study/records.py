@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+Row = TypeVar("Row")
 Key = Mapping[str, str | int]
 
 
@@ -60,3 +61,18 @@ def write_csv(rows: Sequence[Any], path: Path) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(rows[0])], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
+
+
+def read_csv(path: Path, kind: type[Row]) -> list[Row]:
+    """The rows of such a file, as instances of the dataclass `kind`, whose fields are text and numbers, or None."""
+    types = get_type_hints(kind)
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            kind(**{name: _parsed(text, types[name]) for name, text in row.items()}) for row in csv.DictReader(file)
+        ]
+
+
+def _parsed(text: str, kind: Any) -> Any:
+    if kind in (str, int, float):
+        return kind(text)
+    return None if text == "" else next(option for option in kind.__args__ if option is not type(None))(text)

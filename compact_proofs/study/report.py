@@ -40,8 +40,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Run:
-    """One call of the study: where its files go, who does the work, how, and who is told of progress. `seeds` is
-    the most of each family, without `training` those whose weights are there; `draws` how many random residuals there are for each circuit."""
+    """One call of the study: where its files go, who does the work, how, and who is told of progress.
+
+    `seeds` is the most of each family; without `training`, only those whose weights are there. `draws` is how many
+    random residuals there are for each circuit.
+    """
 
     output: Path
     workers: Workers

@@ -34,10 +34,10 @@ class Workers:
                 yield pool
             return
         try:
-            from distributed import Client
+            from distributed import Client  # type: ignore[import-not-found,unused-ignore]
         except ModuleNotFoundError:
             raise ImportError("a cluster needs Dask: pip install '.[cluster]' in a clone") from None
-        with Client(self.scheduler) as client:  # type: ignore[no-untyped-call]
+        with Client(self.scheduler) as client:  # type: ignore[no-untyped-call,unused-ignore]
             yield client.get_executor(pure=False)
 
 

@@ -137,7 +137,7 @@ Each case is run in a process of its own. It passes if the exit code is 0 for ac
 declined; if one line says so, on standard output (accepted) or standard error (refused), and nothing on the other; if
 it takes at most 10 seconds of a processor and 1 GiB; and, unless `--verdicts-only` is given, if a refusal names its
 reason by the keywords in `expected.json`. With `--verdicts-only`, cases that are declined for a limit of work are left
-out, because the verified checker has no such limits.
+out, because the verified checker has few such limits, and may take minutes over such a file.
 
 `python tests/corpus/generate.py` writes all files anew, and this page; none of it depends on a checker. Cases that are
 large are written only while they are run.
