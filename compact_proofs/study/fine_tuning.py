@@ -205,8 +205,16 @@ def quadratic_tables(model_data: bytes) -> tuple[Table, ...]:
 
 
 def narrow_tables(model_data: bytes) -> tuple[Table, ...]:
-    """The table claims of the class `narrow`: QK and OV exactly, the direct path by its norms."""
-    return ((), (), quadratic_tables(model_data)[2])
+    """The table claims of the class `narrow`, for models as narrow as the explanation: QK and OV as products of two
+    thin matrices, of which the hint of the second one has as many directions as there are."""
+    paths = table_paths(parse_model(model_data))
+    return (_thin(paths["QK"], QK_RANK), _thin(paths["OV"], OV_RANK), (Factor(1, None, None), Factor(1, None, None)))
+
+
+def _thin(path: tuple[Floats, ...], rank: int) -> Table:
+    """A claim for a path of four matrices, cut in the middle of the head."""
+    left, right = _factors(path[2] @ path[3], min(rank, path[2].shape[0]))
+    return Factor(2, None, None), Factor(2, (dyadic(left, HINT_BITS), dyadic(right, HINT_BITS)), None)
 
 
 def _middle(path: tuple[Floats, ...], rank: int) -> Table:
