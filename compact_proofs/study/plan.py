@@ -30,7 +30,7 @@ class Family:
 FAMILIES = {
     family.name: family
     for family in (
-        Family("max-of-4", 4, 64, 3000, seeds=151, class_seeds=5),
+        Family("max-of-4", 4, 64, 3000, seeds=151, class_seeds=15),
         Family("max-of-5", 5, 64, 3000, seeds=15, class_seeds=0),
         Family("max-of-10", 10, 64, 12000, seeds=15, class_seeds=0),
         Family("max-of-20", 20, 64, 12000, seeds=15, class_seeds=0),
