@@ -216,5 +216,5 @@ def test_the_kernel_accepts_a_claim_only_if_it_is_true(seed: int) -> None:
 @given(st.integers(0, 2**32))
 def test_the_strategy_finds_what_is_true(seed: int) -> None:
     model = random_program(random.Random(seed))
-    verdict = check(model, prove_evaluate(model))
+    verdict = check(model, prove_evaluate(model).certificate)
     assert (verdict.verdict, verdict.correct_at_least) == ("accepted", truth(model).count(True))

@@ -23,17 +23,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from certificates.boxes import BoxSearch
-from certificates.hints import dyadic, table_paths, unscaled
-from certificates.prover import Prover
-from certificates.short import ShortProofs
+from certificates.hints import dyadic, unscaled
 from certificates.strategies import CLASSES
 from checker.certificate import Factor, Table
-from checker.model import Dyadic, parse_model
 from compact_proofs.commands import export
 from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.records import file_sha256, keep, kept
+from compact_proofs.study.searches import Search, class_search, paths, table_search
 from compact_proofs.study.workers import Workers, in_parallel
 from model_export.floating_point import Weights
 from model_export.training import last_logits, save_weights
@@ -194,25 +191,41 @@ def _factors(matrix: Floats, rank: int) -> tuple[Floats, Floats]:
     return left[:, :rank] * half, half[:, None] * right[:rank]
 
 
+# The direct path, charged by the norms of queries and outputs.
+DIRECT: Table = (Factor(1, None, None), Factor(1, None, None))
+
+
 def quadratic_tables(model_data: bytes) -> tuple[Table, ...]:
     """The table claims of the class `quadratic`."""
-    paths = table_paths(parse_model(model_data))
+    factors = paths(model_data)
     return (
-        _middle(paths["QK"], QK_RANK),
-        _middle(paths["OV"], OV_RANK),
-        (Factor(1, None, None), Factor(1, None, None)),
+        _middle(factors["QK"], QK_RANK),
+        _middle(factors["OV"], OV_RANK),
+        DIRECT,
     )
 
 
 def narrow_tables(model_data: bytes) -> tuple[Table, ...]:
-    """The table claims of the class `narrow`: QK and OV exactly, the direct path by its norms."""
-    return ((), (), quadratic_tables(model_data)[2])
+    """The table claims of the class `narrow`, for models as narrow as the explanation: QK and OV as products of two
+    thin matrices, of which the hint of the second one has as many directions as there are."""
+    factors = paths(model_data)
+    return (
+        _thin(factors["QK"], QK_RANK),
+        _thin(factors["OV"], OV_RANK),
+        DIRECT,
+    )
 
 
-def _middle(path: Sequence[Dyadic], rank: int) -> Table:
+def _thin(path: Sequence[Floats], rank: int) -> Table:
+    """A claim for a path of four matrices, cut in the middle of the head."""
+    left, right = _factors(path[2] @ path[3], min(rank, path[2].shape[0]))
+    return Factor(2, None, None), Factor(2, (dyadic(left, bits=HINT_BITS), dyadic(right, bits=HINT_BITS)), None)
+
+
+def _middle(path: Sequence[Floats], rank: int) -> Table:
     """A claim for a path of four matrices: a hint for the product of the two in the middle, of directions only, and
     a norm for what it leaves."""
-    whole = unscaled(path[1]) @ unscaled(path[2])
+    whole = path[1] @ path[2]
     left, right = _factors(whole, min(rank, *whole.shape))
     hint = dyadic(left, bits=HINT_BITS), dyadic(right, bits=HINT_BITS)
     remainder = whole - unscaled(hint[0]) @ unscaled(hint[1])
@@ -223,20 +236,11 @@ def _middle(path: Sequence[Dyadic], rank: int) -> Table:
     return Factor(1, None, None), Factor(2, hint, norm), Factor(1, None, None)
 
 
-def searched(model_data: bytes, strategy: str) -> Callable[[float], bytes]:
-    """A function from the price of an operation, as a share of all inputs, to a certificate."""
+def searched(model_data: bytes, strategy: str) -> Search:
+    """The proofs by a class, one of the strategies or of this module's own, at any price."""
     if strategy in CLASSES:
-        proofs = ShortProofs(model_data, CLASSES[strategy])
-        return lambda price: proofs.prove(price).certificate
-    tables = {QUADRATIC: quadratic_tables, NARROW: narrow_tables}[strategy](model_data)
-    prover = Prover(model_data, tables)
-    search = BoxSearch(prover)
-
-    def certificate(price: float) -> bytes:
-        prover.partitions.clear()
-        return prover.proof(search.groups(price * prover.model.total)).certificate
-
-    return certificate
+        return class_search(model_data, strategy)
+    return table_search(model_data, {QUADRATIC: quadratic_tables, NARROW: narrow_tables}[strategy](model_data))
 
 
 def fine_tuning(
@@ -284,10 +288,10 @@ def _stage_rows(seed: int, stage: str, weights: Weights, output: Path, how: How)
     share, _ = accuracy(weights)
     for strategy in STAGES[stage]:
         # Shared by all prices, and not needed for what is kept.
-        search = cache(partial(searched, strategy=strategy))
+        search = cache(partial(searched, model.read_bytes(), strategy))
         for price in PRICES:
-            prove = _at(price, search)
-            proof = proved(model, folder / f"{strategy}-{price:g}.certificate", prove, how)
+            certificate = folder / f"{strategy}-{price:g}.certificate"
+            proof = proved(model, certificate, partial(_at, price, search), how)
             yield TuningRow(
                 seed=seed,
                 stage=stage,
@@ -301,8 +305,8 @@ def _stage_rows(seed: int, stage: str, weights: Weights, output: Path, how: How)
             )
 
 
-def _at(price: float, search: Callable[[bytes], Callable[[float], bytes]]) -> Callable[[bytes], bytes]:
-    return lambda model_data: search(model_data)(2.0**-price)
+def _at(price: float, search: Callable[[], Search]) -> bytes:
+    return search()(2.0**-price)
 
 
 def within(rows: Sequence[TuningRow], budget: int) -> TuningRow | None:

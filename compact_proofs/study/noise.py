@@ -14,7 +14,7 @@ The residual of EU is one of the embedding itself, which no model can change wit
 circuit there are tables, and no models. Gross et al. (arXiv 2406.11779, section 5) call it structureless noise.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from certificates.boxes import BoxSearch
-from certificates.prover import Prover
-from certificates.short import LOW_RANK_EU, LOW_RANK_OV, LOW_RANK_QK, LOWEST_PRICE, Cut, Rank, low_rank_tables
-from checker.model import parse_model
+from certificates.short import LOW_RANK_EU, LOW_RANK_OV, LOW_RANK_QK, Cut, Rank
 from compact_proofs.commands import export
 from compact_proofs.study.accuracy import accuracy, read
 from compact_proofs.study.proofs import How, proved
+from compact_proofs.study.searches import whole_proof
 from compact_proofs.study.workers import Workers, in_parallel
 from model_export.floating_point import Weights
 from model_export.training import save_weights
@@ -178,15 +176,6 @@ def table_rows(weights: Weights, draws: int = TABLE_DRAWS, seed: int = 0) -> lis
     return rows
 
 
-def whole_proof(model_data: bytes, cuts: Mapping[str, Cut]) -> bytes:
-    """A proof with one check for each group of a label and some queries, which must hold for every input of the
-    group: with no inputs left out of a group there is nothing to choose, and what it certifies follows smoothly
-    what is known of the tables."""
-    prover = Prover(model_data, low_rank_tables(parse_model(model_data), cuts))
-    search = BoxSearch(prover, whole=True)
-    return prover.proof(search.groups(LOWEST_PRICE * prover.model.total)).certificate
-
-
 def draw_row(task: tuple[str, str], weights: Path, output: Path, how: How) -> DrawRow:
     """The proof of one model with another residual: `task` is the circuit, and which residual."""
     name, kind = task
@@ -198,7 +187,7 @@ def draw_row(task: tuple[str, str], weights: Path, output: Path, how: How) -> Dr
         tensors = with_residual(tensors, name, draw(np.random.default_rng([ord(name[0]), int(kind)])))
     model = _exported(tensors, output / f"{name}-{kind}")
     certificate = model.with_suffix(".certificate")
-    proof = proved(model, certificate, partial(whole_proof, cuts={name: CUTS[name]}), how)
+    proof = proved(model, certificate, partial(whole_proof, model.read_bytes(), {name: CUTS[name]}), how)
     return DrawRow(name, kind, proof.operations, proof.correct_at_least, proof.total, accuracy(tensors)[0])
 
 
@@ -209,7 +198,7 @@ def direction_row(task: tuple[str, int], weights: Path, output: Path, how: How) 
     model = _exported(tensors, output / f"{name}-rank-{rank}")
     cuts = {name: Cut(CUTS[name].matrices, (Rank(constant=rank), Rank(constant=1)))}
     certificate = model.with_suffix(".certificate")
-    proof = proved(model, certificate, partial(whole_proof, cuts=cuts), how)
+    proof = proved(model, certificate, partial(whole_proof, model.read_bytes(), cuts), how)
     found = circuit(tensors, name)
     first = found.left @ found.middle
     # As in the hint, one of the rank is the mean.

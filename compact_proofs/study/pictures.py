@@ -51,9 +51,16 @@ def _nines_axis(axes: Axes, bounds: Sequence[float]) -> None:
     axes.yaxis.set_major_formatter("{x:g}")
 
 
+def _operations_axis(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(EngFormatter(sep=""))
+    axes.tick_params(axis="x", which="minor", labelsize=6, labelrotation=60)
+
+
 def _legend(figure: Figure, styles: Mapping[str, tuple[str, str]]) -> None:
     handles = [Line2D([], [], color=c, marker=m, ls="", label=name) for name, (c, m) in styles.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
 def seeds_picture(proofs: Sequence[ProofRow], family: str) -> Figure:
@@ -66,9 +73,7 @@ def seeds_picture(proofs: Sequence[ProofRow], family: str) -> Figure:
         rows = [row for row in own if row.strategy == strategy]
         operations = [row.operations for row in rows]
         axes.plot(operations, [row.correct_at_least / row.total for row in rows], marker, color=colour, ms=4, alpha=0.7)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_minor_formatter(EngFormatter(sep=""))
+    _operations_axis(axes)
     _nines_axis(axes, [row.correct_at_least / row.total for row in own])
     axes.set_xlabel("operations of the proof")
     axes.set_ylabel("bound: share of inputs proved correct")
@@ -91,6 +96,7 @@ def faithfulness_picture(models: Sequence[ModelRow], proofs: Sequence[ProofRow],
         shares = [row.correct_at_least / row.total / by_seed[row.seed].accuracy for row in rows]
         axes.plot(ratios, shares, marker, color=colour, ms=5, alpha=0.8)
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter("{x:.0f}")
     axes.set_xlabel("first over second singular value of EQKE")
     axes.set_ylabel("bound over accuracy")
     axes.set_title(f"{family}: proofs with QK of low rank", loc="left")
@@ -113,11 +119,13 @@ def growth_picture(proofs: Sequence[ProofRow]) -> Figure:
             colour, marker = style(strategy)
             label_of = f"{strategy}: {exponent(points):.2f}"
             axes.plot(*zip(*points, strict=True), marker=marker, color=colour, ms=5, lw=1, label=label_of)
-        for strategy, size in families:
-            family = FAMILIES[strategy]
-            inputs = family.vocabulary**family.positions
-            if inputs <= 2**28:
-                axes.plot(size, inputs * family.vocabulary, "_", color="grey", ms=12)
+        known = {row.family for row in proofs}
+        tried = [
+            (size, FAMILIES[name].vocabulary ** (FAMILIES[name].positions + 1))
+            for name, size in families
+            if name in known and FAMILIES[name].positions <= 5
+        ]
+        axes.plot(*zip(*tried, strict=True), "_", color="grey", ms=12, label="inputs times outputs")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
@@ -166,9 +174,7 @@ def tuning_picture(rows: Sequence[TuningRow]) -> Figure:
         colour, marker = STAGE_STYLES[row.stage]
         axes.plot(row.operations, row.correct_at_least / row.total, marker, color=colour, ms=4, alpha=0.6)
     axes.axvline(BUDGET, color="black", lw=0.8, ls=":")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_minor_formatter(EngFormatter(sep=""))
+    _operations_axis(axes)
     _nines_axis(axes, [row.correct_at_least / row.total for row in proofs])
     axes.set_xlabel("operations of the proof")
     axes.set_ylabel("bound: share of inputs proved correct")

@@ -30,15 +30,15 @@ class Family:
 FAMILIES = {
     family.name: family
     for family in (
-        Family("max-of-4", 4, 64, 3000, seeds=151, class_seeds=10),
-        Family("max-of-5", 5, 64, 3000, seeds=15, class_seeds=1),
-        Family("max-of-10", 10, 64, 12000, seeds=15, class_seeds=1),
-        Family("max-of-20", 20, 64, 12000, seeds=15, class_seeds=1),
+        Family("max-of-4", 4, 64, 3000, seeds=151, class_seeds=15),
+        Family("max-of-5", 5, 64, 3000, seeds=15, class_seeds=0),
+        Family("max-of-10", 10, 64, 12000, seeds=15, class_seeds=0),
+        Family("max-of-20", 20, 64, 12000, seeds=15, class_seeds=0),
         Family("max-of-10-of-128", 10, 128, 12000, seeds=15, class_seeds=0),
         # How cost grows with the vocabulary.
         Family("max-of-4-of-16", 4, 16, 3000, seeds=3, class_seeds=3),
         Family("max-of-4-of-32", 4, 32, 3000, seeds=3, class_seeds=3),
-        Family("max-of-4-of-128", 4, 128, 3000, seeds=3, class_seeds=1),
+        Family("max-of-4-of-128", 4, 128, 3000, seeds=3, class_seeds=0),
     )
 }
 

@@ -44,12 +44,12 @@ class Proof:
         return self.correct_at_least / self.total
 
 
-def proved(model: Path, certificate: Path, prove: Callable[[bytes], bytes], how: How) -> Proof:
+def proved(model: Path, certificate: Path, prove: Callable[[], bytes], how: How) -> Proof:
     """The proof at the path `certificate` of the exact model file `model`: the one that is kept there, or else
     the one that `prove` finds. Raises `CheckerFailed` where a checker does not accept, and what `prove` raises.
     """
-    data, record = model.read_bytes(), certificate.with_suffix(".json")
-    code = {"model": model_hash(data), "code": code_version()}
+    record = certificate.with_suffix(".json")
+    code = {"model": model_hash(model.read_bytes()), "code": code_version()}
     old = kept(record, {**code, "certificate": file_sha256(certificate)})
     if old and not how.recheck and not (how.verified and old["verified"] is None):
         return Proof(**old)
@@ -57,7 +57,7 @@ def proved(model: Path, certificate: Path, prove: Callable[[bytes], bytes], how:
         prove_seconds = float(old["prove_seconds"])
     else:
         start = time.process_time()
-        found = prove(data)
+        found = prove()
         prove_seconds = round(time.process_time() - start, 2)
         write_whole(certificate, found)
     proof = _checked(model, certificate, prove_seconds, how.verified)

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from certificates.short import OverBudget
-from certificates.strategies import prove
 from checker.errors import Declined
 from checker.model import model_hash
 from compact_proofs.commands import export, train
@@ -19,6 +18,7 @@ from compact_proofs.study.accuracy import SAMPLE_SEED, SAMPLES, accuracy, faithf
 from compact_proofs.study.plan import WIDTH, StudyModel
 from compact_proofs.study.proofs import How, Proof, proved
 from compact_proofs.study.records import file_sha256, keep, kept, write_whole
+from compact_proofs.study.searches import by_strategy
 from compact_proofs.study.workers import Workers, in_parallel
 from model_export.errors import UnsupportedWeights
 
@@ -97,7 +97,7 @@ def study_model(model: StudyModel, output: Path, how: How) -> Found:
     for strategy in model.strategies:
         certificate = output / "proofs" / model.name / f"{strategy}.certificate"
         try:
-            proof = proved(path, certificate, partial(prove, strategy=strategy), how)
+            proof = proved(path, certificate, partial(by_strategy, path, strategy), how)
         except (Declined, OverBudget) as error:
             missing.append(Missing(model.name, strategy, str(error)))
         else:
