@@ -1,5 +1,6 @@
 """Strategy `evaluate`: every input of a program tried, at the fewest bits that decide nearly all."""
 
+import random
 from collections.abc import Sequence
 
 from checker.errors import Declined
@@ -15,8 +16,8 @@ from checker.rules.evaluate import MAX_BITS, MAX_VALUE_BITS, Evaluate, Sizes, ce
 LADDER = (16, 20, 22, 24, 26, 28, 38, 48, 56, 80, 128, 256)
 # What undecided inputs are tried again with, beyond the first pass.
 MORE_BITS = (12, 40)
-# Places where the sample is taken, and sequences at each of them.
-PLACES, RUN = 16, 32
+# Inputs of a sample, sequences at each of its places, and how many places are tried.
+SAMPLE, RUN, PLACES = 256, 32, 2048
 # A pass that leaves more of the sample undecided than this costs more than more bits for all.
 UNDECIDED = 0.02
 
@@ -54,14 +55,9 @@ def count(program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[i
 
 def choose_passes(program: Program) -> list[Sizes]:
     """The fewest bits that decide nearly all of a sample that any bits decide, and more for the rest."""
-    sample = sample_intervals(program.inputs.sequences)
-    inputs = sum(
-        len(listed.labels)
-        for first, last in sample
-        for listed in program.inputs.listed(first, last, Meter())
-    )
+    sample, inputs = take_sample(program)
     found = [0]
-    for bits in LADDER:
+    for bits in LADDER if inputs else LADDER[-4:]:
         found.append(count(program, [sizes(bits)], sample))
         undecided = inputs - found[-1]
         # Wrong inputs stay undecided at any number of bits, and then the count stops growing.
@@ -71,12 +67,22 @@ def choose_passes(program: Program) -> list[Sizes]:
     return list(dict.fromkeys(passes))
 
 
-def sample_intervals(sequences: int) -> list[tuple[int, int]]:
-    """Runs of sequences, evenly spaced; all, where there are few."""
-    if sequences <= PLACES * RUN:
-        return [(0, sequences - 1)]
-    starts = [(sequences - RUN) * i // (PLACES - 1) for i in range(PLACES)]
-    return [(start, start + RUN - 1) for start in starts]
+def take_sample(program: Program) -> tuple[list[tuple[int, int]], int]:
+    """Runs of sequences at random places, all where there are few, and how many inputs they hold."""
+    sequences, found, inputs = program.inputs.sequences, [], 0
+    if sequences <= SAMPLE:
+        return [(0, sequences - 1)], program.inputs.count(Meter())
+    rng = random.Random(0)
+    for _ in range(PLACES):
+        first = rng.randrange(sequences - RUN + 1)
+        listed = program.inputs.listed(first, first + RUN - 1, Meter())
+        new = sum(len(some.labels) for some in listed)
+        if new:
+            found.append((first, first + RUN - 1))
+            inputs += new
+        if inputs >= SAMPLE:
+            break
+    return found, inputs
 
 
 def format_claim(model_sha256: str, correct: int, proof: Evaluate) -> str:

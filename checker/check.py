@@ -85,9 +85,14 @@ class Verdict:
         )
 
 
-def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter: Meter) -> int:
+def check_claims(
+    model: ExactModel, sha256: str, certificate: Certificate, meter: Meter, counts: list[int]
+) -> int:
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails:
-    what it says is not established by the rules, whether it is true or not."""
+    what it says is not established by the rules, whether it is true or not.
+
+    What is found in each group is appended to `counts`, that of the failing claim last.
+    """
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
     if not certificate.groups and not certificate.correct:
@@ -103,6 +108,7 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
             raise Rejected(f"{group}: expected queries below the label, or the label alone")
         done = (label, last)
         found = certified_inputs(terms, group)
+        counts.append(found)
         if group.correct > found:
             claimed = f"{group.correct} correct of {group_size(group, model.positions)}"
             raise Rejected(f"{group}: claimed {claimed}, found {found}")
@@ -113,18 +119,18 @@ def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter
 
 
 def examine_max(
-    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter
+    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter, counts: list[int]
 ) -> int:
     """The number of inputs proved correct of a model of version 1; `found` says of which."""
     model = parse_model(model_data)
     found.total, found.task = model.total, model.task
     found.tokens, found.positions = model.vocabulary, model.positions
     certificate = parse_certificate(certificate_data, model)
-    return check_claims(model, found.model_sha256, certificate, meter)
+    return check_claims(model, found.model_sha256, certificate, meter, counts)
 
 
 def examine_program(
-    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter
+    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter, counts: list[int]
 ) -> int:
     """The number of inputs proved correct of a model of version 2; `found` says of which."""
     meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
@@ -136,7 +142,7 @@ def examine_program(
         expected = f"claimed SHA-256 {claim.model_sha256}"
         raise Rejected(f"model: {expected}, found {found.model_sha256}")
     found.total = inputs.count(meter)
-    correct = check_evaluate(program, claim.proof, meter)
+    correct = check_evaluate(program, claim.proof, meter, counts)
     if claim.correct != correct:
         total = f"claimed {claim.correct} correct, found {correct} in the intervals"
         raise Rejected(f"total: {total}")
@@ -144,19 +150,24 @@ def examine_program(
 
 
 @any_number_of_digits()
-def check(model_data: bytes, certificate_data: bytes) -> Verdict:
+def check(
+    model_data: bytes, certificate_data: bytes, counts: list[int] | None = None
+) -> Verdict:
     """Check a certificate against a model, both given as the bytes of their files.
+
+    To `counts`, if given, is appended how many inputs are found certified, in each group or interval.
 
     Bytes of any kind lead to a verdict: a file that cannot be judged is declined, and so is one for
     which Python's memory or stack does not suffice. FLINT ends the process where its memory does
     not; what comes from outside, such as `KeyboardInterrupt`, passes.
     """
     start, meter, found = time.perf_counter(), Meter(), Verdict("declined")
+    counts = [] if counts is None else counts
     try:
         found.model_bytes, found.certificate_bytes = len(model_data), len(certificate_data)
         found.model_sha256 = model_hash(model_data)
         examine = examine_program if model_data.startswith(PROGRAM) else examine_max
-        correct = examine(model_data, certificate_data, found, meter)
+        correct = examine(model_data, certificate_data, found, meter, counts)
         found.correct_at_least, found.share = correct, percentage(correct, found.total)
         found.verdict = "accepted"
     except (Declined, Rejected) as error:

@@ -10,7 +10,21 @@ Every function takes and writes files, because files are what a stranger checks.
 listed in `ERRORS`, each with a message of one line.
 """
 
-from compact_proofs.commands import ERRORS, check, export, fuzz, prove, strategies, train
-from compact_proofs.demonstration import demo
+from compact_proofs.own_packages import require_own_packages
 
-__all__ = ["ERRORS", "check", "demo", "export", "fuzz", "prove", "strategies", "train"]
+require_own_packages()
+
+from compact_proofs.commands import (  # noqa: E402
+    ERRORS,
+    check,
+    evaluate,
+    export,
+    fuzz,
+    prove,
+    strategies,
+    theorem,
+    train,
+)
+from compact_proofs.demonstration import demo  # noqa: E402
+
+__all__ = ["ERRORS", "check", "demo", "evaluate", "export", "fuzz", "prove", "strategies", "theorem", "train"]

@@ -1,14 +1,17 @@
 """The command `compact-proofs`.
 
-Exit codes: 0 success (of a check: accepted), 1 rejected, 2 declined, bad input or bad usage. Results
-go to standard output; progress and errors, of one line each, to standard error.
+Exit codes: 0 success (of a check: accepted), 10 rejected, 20 declined; 30 the two kernels do not agree, 40 a
+checker ended without a verdict, 74 what was found could not be printed, 2 bad input or bad usage, 1 an error of
+Python or, of `fuzz`, a failure that it found. A signal is passed on: Ctrl-C is 130 in a shell. Results go to
+standard output; progress and errors, of one line each, to standard error.
 """
 
 import json
 import re
 import shlex
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from io import StringIO
@@ -19,19 +22,44 @@ import click
 
 import checker.__main__
 from certificates.strategies import PROGRAM_STRATEGIES
+from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
+from checker.errors import Declined
 from compact_proofs import commands, demonstration
-from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_capped
+from compact_proofs.isolated import (
+    DISAGREEMENT,
+    NO_VERDICT,
+    USAGE,
+    Caps,
+    CheckerFailed,
+    OverCap,
+    checker_command,
+    run_capped,
+)
 from compact_proofs.shipped import shipped_models
-from compact_proofs.terminal import print_error, print_table, progress_bar
-from compact_proofs.verified import NotBuilt, check_verified
+from compact_proofs.terminal import OutputLost, print_error, print_table, progress_bar, say, shown
+from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
+from model_export.errors import UnsupportedWeights
 from model_export.exact_model import TASKS
-from model_export.training import sampled_accuracy
+from model_export.floating_point import Answer, Weights, float_weights, sampled_accuracy
+from model_export.output_files import require_output
 
-SAMPLES = 100_000
+# Random inputs of an estimate, and where they start.
+SAMPLES, SAMPLE_SEED = 10_000, 1
+# Logits in a table: the largest.
+LOGITS_SHOWN = 5
 
 
 class _Command(click.Command):
-    """A command whose help ends with an example, printed as it is to be typed."""
+    """A command whose help ends with an example, printed as it is to be typed.
+
+    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    """
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, args)
+        except click.exceptions.Exit as ended:
+            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -75,8 +103,13 @@ def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @click.option("--task", help="NAME[:PARAMETERS][@POSITIONS], such as sum_modulo:59.  [default: max]")
 @click.option("--tokens", metavar="SETS", help="The tokens of each position, such as '0-58 x2, 59'.")
 @click.option("--read", metavar="WHERE", help="Where answers are read: last, sum, all, or 2,3.")
-@click.option("--config", metavar="FILE", help="The model's configuration: JSON, in TransformerLens's keys.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The model's configuration: JSON, in TransformerLens's keys.  [default: what is stored in WEIGHTS]",
+)
 @click.option("--map", "names", metavar="FILE", help="JSON: the name in its format for each name in WEIGHTS.")
+@click.option("--positions", type=click.IntRange(2), help="Tokens of an input.  [default: rows of W_pos]")
 @_output("MODEL")
 def export(
     weights: str,
@@ -85,27 +118,86 @@ def export(
     read: str | None,
     config: str | None,
     names: str | None,
+    positions: int | None,
     output: str,
 ) -> None:
     """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded.
 
     With --tokens, or `tokens` in the configuration, of any small transformer for any task
     (docs/weights.md); without, of an attention-only transformer of one layer and one head for `max`.
+    A configuration under which the weights are another function is refused. What is assumed is
+    printed, and so is how often the exported model is right on random inputs.
     """
     settings = commands.program_settings(config, task=task, tokens=tokens, read=read)
     if "tokens" in settings:
         program = commands.export_program(weights, output, settings, names)
         sha256 = checker.model.model_hash(Path(output).read_bytes())
         inputs = program.inputs
-        click.echo(f"{output}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
+        say(f"{shown(output)}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
         return
-    task = task or TASKS[0]
-    model = commands.export(weights, output, task)
+    exported = commands.export(weights, output, task or TASKS[0], config, positions)
+    model = exported.model
     sha256 = checker.model.model_hash(Path(output).read_bytes())
-    click.echo(
-        f"{output}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
+    say(
+        f"{shown(output)}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
         f"{model.positions} positions), sha256 {sha256}"
     )
+    if exported.configuration is not None:
+        say(f"configuration: the one {exported.configuration} agrees")
+    say(f"assumed: {', '.join(exported.assumed)}")
+    try:
+        say(_estimate(float_weights(model)))
+    except UnsupportedWeights as error:
+        say(f"no estimate of its accuracy: {error}")
+
+
+def _estimate(weights: Weights) -> str:
+    accuracy = sampled_accuracy(weights, SAMPLES, SAMPLE_SEED)
+    return f"right on {accuracy:.2%} of {SAMPLES} random inputs (seed {SAMPLE_SEED}; an estimate in floating point)"
+
+
+def _tokens(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[list[int]]:
+    """Inputs, each written as tokens with commas between them."""
+    for value in values:
+        if re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", value) is None:
+            raise click.BadParameter(f"{value!r} is not an input, such as 3,1,4,1", context, parameter)
+    return [[int(token) for token in value.split(",")] for value in values]
+
+
+@_command("Show what a model says to inputs.", "evaluate tiny.model --input 3,1,4")
+@click.argument("model")
+@click.option("--input", "inputs", multiple=True, callback=_tokens, metavar="TOKENS", help="Such as 3,1,4,1.")
+@click.option("--random", type=click.IntRange(0, 10_000), help="Random inputs.  [default: 10, without --input]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Where random inputs start.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all logits.")
+def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int, as_json: bool) -> None:
+    """Show label, answer and largest logits of inputs of an exact MODEL, in floating point.
+
+    Nothing is proved by this. The answer is the output with the largest logit; the margin is the
+    label's logit less the largest other.
+    """
+    if random is None:
+        random = 0 if inputs else 10
+    found = commands.evaluate(model, inputs, random, seed)
+    correct = sum(answer.correct for answer in found)
+    if as_json:
+        say(json.dumps({"inputs": [asdict(answer) for answer in found], "correct": correct, "exact": False}))
+        return
+    print_table(
+        ["input", "label", "answer", "margin", "largest logits"], list(map(_answer_row, found)), words=("input",)
+    )
+    say(f"\nright on {correct} of {len(found)} inputs (in floating point: nothing is proved)")
+
+
+def _answer_row(answer: Answer) -> list[str]:
+    largest = sorted(range(len(answer.logits)), key=lambda output: -answer.logits[output])[:LOGITS_SHOWN]
+    return [
+        ",".join(map(str, answer.input)),
+        str(answer.label),
+        "a tie" if answer.answer is None else str(answer.answer),
+        "" if answer.margin is None else f"{answer.margin:.4g}",
+        "  ".join(f"{output}: {answer.logits[output]:.4g}" for output in largest),
+    ]
 
 
 @_command(
@@ -126,7 +218,7 @@ def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
     with progress_bar() as bar:
         bar.start(f"prove by {strategy}")
         certificate = commands.prove(model, strategy, output, budget)
-    click.echo(f"{output}: {len(certificate)} bytes by {strategy}, yet to be checked")
+    say(f"{shown(output)}: {len(certificate)} bytes by {strategy}, yet to be checked")
 
 
 @_command("Check a certificate against a model.", "check tiny.model tiny.certificate --json")
@@ -154,8 +246,9 @@ def check(
 ) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
-    Exit code 0: accepted. 1: rejected, a claim is not established. 2: declined, a file cannot be judged, the
-    verdicts of both kernels differ, or the check was ended for the time or the memory that it took.
+    Exit code 0: accepted. 10: rejected, a claim is not established. 20: declined, a file cannot be judged, or it
+    took more than --max-seconds or --max-memory. 30: the two kernels do not agree. Any other: no verdict; 40 if
+    the checker was ended, 74 if the verdict could not be printed, 2 for wrong usage and for --help.
     """
     said, complained = StringIO(), StringIO()
     caps = Caps(max_seconds, max_memory)
@@ -164,13 +257,19 @@ def check(
         if caps != Caps():
             code = _check_capped(model, certificate, as_json, kernel, caps)
         elif kernel == "python":
-            code = checker.__main__.main([*(["--json"] if as_json else []), "--", model, certificate])
+            code = _show(checker.__main__.judge(model, certificate), as_json)
         else:
             code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
-    sys.stdout.write(said.getvalue())
-    sys.stderr.write(complained.getvalue())
+    for text, error in ((said.getvalue(), False), (complained.getvalue(), True)):
+        if text:
+            say(text.removesuffix("\n"), error)
     return code
+
+
+def _show(verdict: checker.Verdict, as_json: bool) -> int:
+    checker.__main__.show(verdict, as_json)
+    return EXIT_CODES[verdict.verdict]
 
 
 def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps: Caps) -> int:
@@ -178,34 +277,50 @@ def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps
     arguments = [*(["--json"] if as_json else []), "--kernel", kernel, "--", model, certificate]
     try:
         code, output, errors = run_capped([sys.executable, "-I", "-m", "compact_proofs", "check", *arguments], caps)
-    except CheckerFailed as error:
-        verdict = checker.Verdict("declined", str(error))
-        code, output = checker.__main__.EXIT_CODES[verdict.verdict], ""
-        errors = f"{verdict.verdict}: {verdict.reason}\n"
-        if as_json:
-            output = json.dumps(asdict(verdict)) + "\n"
-    click.echo(output, nl=False)
-    click.echo(errors, nl=False, err=True)
+    except OverCap as error:
+        return _show(checker.Verdict("declined", str(error)), as_json)
+    sys.stdout.write(output)
+    sys.stderr.write(errors)
     return code
 
 
 def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) -> int:
-    """Print the verdict of the verified checker, and compare it with the Python kernel's if asked to."""
-    verdict = check_verified(model, certificate)
-    code = checker.__main__.EXIT_CODES[str(verdict["verdict"])]
-    line = f"{verdict['verdict']}: {verdict['reason']}"
-    if code == 0:
-        line = f"accepted: at least {verdict['correct_at_least']} of {verdict['total']} inputs are classified correctly"
+    """Print the verdict of the verified checker, or the Python kernel's if asked to compare and they agree."""
+    try:
+        # Once, so that all that is said is about the same bytes.
+        files = contents(model), contents(certificate)
+    except Declined as error:
+        return _show(checker.Verdict("declined", str(error)), as_json)
     if compare:
-        other = commands.check(model, certificate)
-        verdict["python"] = other.verdict
-        same = (verdict["verdict"], verdict.get("correct_at_least", 0)) == (other.verdict, other.correct_at_least)
-        line += ", by both kernels" if same else f" by the verified checker, but {other.verdict} by the Python kernel"
-        code = code if same else 2
+        python, verified = check_both(*files)
+        found, line = asdict(python) | {"verified": verified.without_groups()}, f"{python}, by both kernels"
+    else:
+        verified = check_verified(*files)
+        found, line = verified.without_groups(), str(verified)
+    accepted = verified.verdict == "accepted"
     if as_json:
-        click.echo(json.dumps(verdict))
-    if code or not as_json:
-        click.echo(line, err=code != 0)
+        print(json.dumps(found))
+    if not (accepted and as_json):
+        print(printable(line), file=sys.stdout if accepted else sys.stderr)
+    return EXIT_CODES[verified.verdict]
+
+
+@_command("Write a theorem of Coq about one model.", "theorem tiny.model tiny.certificate -o tiny.v")
+@click.argument("model")
+@click.argument("certificate")
+@_output("THEOREM")
+def theorem(model: str, certificate: str, output: str) -> int:
+    """Write what a CERTIFICATE proves of a MODEL as a THEOREM (.v), for Coq to prove by itself.
+
+    Nothing is written of files that the checker does not accept; exit codes are those of `check`.
+    """
+    verdict = commands.theorem(model, certificate, output)
+    code = checker.__main__.EXIT_CODES[verdict.verdict]
+    if code:
+        say(str(verdict), error=True)
+    else:
+        claim = f"at least {verdict.correct_at_least} of {verdict.total} inputs are classified correctly"
+        say(f"{shown(output)}: {claim}, yet to be proved: coqc -Q verified CompactProofs {shown(output)}")
     return code
 
 
@@ -216,20 +331,20 @@ def strategies(as_json: bool) -> None:
     every = [*commands.strategies(), PROGRAM_STRATEGIES["evaluate"]]
     found = {strategy.name: strategy.description for strategy in every}
     if as_json:
-        click.echo(json.dumps({"strategies": found}))
+        say(json.dumps({"strategies": found}))
         return
     rows = [[name, description] for name, description in found.items()]
     print_table(["strategy", "what it does"], rows, words=("strategy", "what it does"))
     # SymPy takes a second to import, which no other command needs.
     from certificates.costs import LEGEND, strategy_costs
 
-    click.echo()
+    say()
     for name, operations, asymptotic, unexplained in strategy_costs():
-        click.echo(f"{name}: class {asymptotic}; unexplained dimensions {unexplained}")
-        click.echo(f"    operations {operations}")
-    click.echo()
+        say(f"{name}: class {asymptotic}; unexplained dimensions {unexplained}")
+        say(f"    operations {operations}")
+    say()
     for symbol, meaning in LEGEND.items():
-        click.echo(f"{symbol}: {meaning}")
+        say(f"{symbol}: {meaning}")
 
 
 @_command(
@@ -245,11 +360,10 @@ def strategies(as_json: bool) -> None:
 def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, output: str) -> None:
     """Train a model that names the largest of its tokens, and write its WEIGHTS (.safetensors).
 
-    The same options give the same weights. Needs PyTorch: pip install 'compact-proofs[train]'.
+    The same options give the same weights. Needs PyTorch: pip install '.[train]' in a clone.
     """
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
-    accuracy = sampled_accuracy(weights, SAMPLES, seed=1)
-    click.echo(f"{output}: right on {accuracy:.3%} of {SAMPLES} random inputs (an estimate)")
+    say(f"{shown(output)}: {_estimate(weights)}")
 
 
 @_command(
@@ -272,7 +386,7 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
 
     MODEL is an exact model file, or the name of a shipped model; without any, the shipped models of
     max-of-4. Writes a table (frontier.csv) and a picture (frontier.svg, frontier.png). Proofs are
-    kept, so that an interrupted run continues. Needs Matplotlib, the extra `frontier`.
+    kept, so that an interrupted run continues. Needs Matplotlib: pip install '.[frontier]' in a clone.
     """
     # Loaded only here, because they take a second; and before the work, in case they are missing.
     from compact_proofs import frontier as frontiers
@@ -281,11 +395,13 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
 
     directory = Path(output)
     names = models or tuple(name for name in shipped_models() if name.startswith("max-of-4-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in _frontier_files(names, directory):
+        require_output(path, map(Path, names))
     files = [frontiers.model_file(name, directory) for name in names]
     with progress_bar() as bar:
         points, missing = frontiers.frontier(files, directory, processes=processes, starting=bar.start)
     rows = table(points)
-    directory.mkdir(parents=True, exist_ok=True)
     write_csv(rows, directory / "frontier.csv")
     paths = [directory / "frontier.csv", *draw(rows, directory)]
     print_table(
@@ -294,8 +410,80 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
         words=("model", "strategy"),
     )
     for found in missing:
-        click.echo(f"{found.model}: no proof by {found.setting.name}: {found.reason}")
-    click.echo(f"\nFiles are {', '.join(map(str, paths))}.")
+        say(f"{shown(found.model)}: no proof by {found.setting.name}: {printable(found.reason)}")
+    say(f"\nFiles are {', '.join(map(shown, paths))}.")
+
+
+def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
+    """All files that `frontier` may write to its directory, but for those of its results."""
+    yield directory / "frontier.csv"
+    for name in ("frontier", *(f"frontier-{Path(model).stem}" for model in models)):
+        yield from (directory / f"{name}.{suffix}" for suffix in ("svg", "png"))
+    for model in models:
+        if model in shipped_models() and not Path(model).exists():
+            yield directory / f"{model}.model"
+
+
+@_command("Repeat the paper's study.", "study seeds --family max-of-4 --seeds 5 -o study-output")
+@click.argument("parts", nargs=-1, type=click.Choice(["seeds", "noise", "fine-tuning"]))
+@click.option("--family", "families", multiple=True, metavar="NAME", help="Of the part `seeds`.  [default: all]")
+@click.option("--seeds", type=click.IntRange(1), help="The most models of each family.")
+@click.option("--no-training", is_flag=True, help="Leave out models of the part `seeds` that are yet to be trained.")
+@click.option("--draws", type=click.IntRange(2), default=100, show_default=True, help="Of the part `noise`.")
+@click.option(
+    "-o",
+    "--output",
+    default="study-output",
+    show_default=True,
+    metavar="DIRECTORY",
+    help="Where the files go, and where an interrupted run left them.",
+)
+@click.option("--processes", type=click.IntRange(1), help="At the same time.  [default: one per core]")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does the work, such as tcp://host:8786.")
+@click.option("--recheck", is_flag=True, help="Check all certificates, those that are kept too.")
+@click.option("--verified", is_flag=True, help="Ask the verified checker, too; both must agree.")
+def study(
+    parts: tuple[str, ...],
+    families: tuple[str, ...],
+    seeds: int | None,
+    no_training: bool,
+    draws: int,
+    output: str,
+    processes: int | None,
+    scheduler: str | None,
+    recheck: bool,
+    verified: bool,
+) -> None:
+    """Train many models from their seeds, prove and check them, and compare strategies (`docs/study.md`).
+
+    PARTS are seeds (bounds over many seeds), noise (residuals against random ones) and fine-tuning (against what
+    the explanation leaves out); all of them by default. Writes tables (CSV) and pictures (PNG). What is found is
+    kept, so that an interrupted run continues. Needs PyTorch and Matplotlib: pip install '.[study]' in a clone.
+    """
+    # Loaded only here, because they take a second; and before the work, in case they are missing.
+    from compact_proofs.study.proofs import How
+    from compact_proofs.study.report import PARTS, Run
+    from compact_proofs.study.workers import Workers
+
+    for part in parts or PARTS:
+        with progress_bar() as bar:
+            run = Run(
+                Path(output),
+                Workers(processes, scheduler),
+                How(recheck, verified),
+                bar.start,
+                families,
+                seeds,
+                not no_training,
+                draws,
+            )
+            report = PARTS[part](run)
+        for shown in report.tables:
+            print_table(list(shown.columns), [list(row) for row in shown.rows], words=tuple(shown.words))
+            click.echo()
+        for line in report.lines:
+            click.echo(line)
+        click.echo(f"Files are {', '.join(map(str, report.files))}.")
 
 
 @_command("Try to make the checker accept something false.", "fuzz --seconds 60")
@@ -332,7 +520,7 @@ def fuzz(
 
     An accepted claim must be true by brute force, and so must what the checker finds in each group.
     Exit code 0: nothing failed. 1: the checker accepted something false, ended with an exception, or took
-    more than 10 seconds; the files are saved. Needs Hypothesis, the extra `fuzz`.
+    more than 10 seconds; the files are saved. Needs Hypothesis: pip install '.[fuzz]' in a clone.
     """
     if seconds is not None and examples is not None:
         raise click.UsageError("either --seconds or --examples")
@@ -340,12 +528,12 @@ def fuzz(
         bar.start("fuzz")
         report = commands.fuzz(examples, seconds, seed, jobs, output, database, bar.start)
     if as_json:
-        click.echo(json.dumps(report, indent=1))
+        say(json.dumps(report, indent=1))
     else:
         from fuzzing.report import COLUMNS, rows, summary
 
         print_table(list(COLUMNS), rows(report), words=("mutation",))
-        click.echo(f"\n{summary(report)}")
+        say(f"\n{summary(report)}")
     return 1 if report["failures"] else 0
 
 
@@ -365,11 +553,11 @@ def demo(model: str, output: str, as_json: bool) -> int:
     with progress_bar(2 * len(commands.strategies())) as bar:
         results = demonstration.demo(output, model, bar.start)
     if as_json:
-        click.echo(json.dumps({"results": [asdict(result) for result in results]}, default=str))
+        say(json.dumps({"results": [asdict(result) for result in results]}, default=str))
     else:
         _print_results(model, Path(output), results)
     accepted = [result.verdict for result in results if result.verdict]
-    return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else 1
+    return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else EXIT_CODES["rejected"]
 
 
 def _print_results(model: str, directory: Path, results: list[demonstration.Result]) -> None:
@@ -392,7 +580,7 @@ def _print_results(model: str, directory: Path, results: list[demonstration.Resu
             ]
         )
     total = next((result.verdict.total for result in results if result.verdict), 0)
-    click.echo(f"{model}: {total:,} inputs\n")
+    say(f"{model}: {total:,} inputs\n")
     print_table(
         [
             "strategy",
@@ -409,7 +597,7 @@ def _print_results(model: str, directory: Path, results: list[demonstration.Resu
     )
     example = results[-1].certificate
     again = shlex.join(checker_command(directory / f"{model}.model", example))
-    click.echo(f"\nFiles are in {directory.resolve()}. Check one again:\n  {again}")
+    say(f"\nFiles are in {shown(directory.resolve())}. Check one again:\n  {printable(again)}")
 
 
 def _percent(part: int, whole: int) -> str:
@@ -418,21 +606,40 @@ def _percent(part: int, whole: int) -> str:
     return f"{millionths // 10**4}.{millionths % 10**4:04}%"
 
 
+class Terminated(BaseException):
+    """A signal asks the process to end. Not an `Exception`, so that nothing on the way takes it for its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code, 128 and the number of a signal for one."""
     try:
         result = command.main(arguments, prog_name="compact-proofs", standalone_mode=False)
     except click.ClickException as error:
         print_error(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         print_error("interrupted")
-        return 130
+        return 128 + signal.SIGINT
+    except Terminated as error:
+        return 128 + error.number
+    except OutputLost as error:
+        print_error(f"what was found cannot be printed: {error}")
+        return UNPRINTED
+    except Disagreement as error:
+        print_error(f"the two kernels do not agree: {error}")
+        return DISAGREEMENT
+    except CheckerFailed as error:
+        print_error(str(error))
+        return NO_VERDICT
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (*commands.ERRORS, CheckerFailed, NotBuilt) as error:
+    except (*commands.ERRORS, NotBuilt) as error:
         print_error(str(error))
     except (ArithmeticError, MemoryError) as error:
         print_error(f"beyond what this command can do: {type(error).__name__} {error}".strip())
     else:
         return result if isinstance(result, int) else 0
-    return 2
+    return USAGE

@@ -1,10 +1,8 @@
 """The commands as functions on files. Each package does its own work; nothing is decided here."""
 
-import errno
 import json
-import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,16 @@ from checker import Verdict
 from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
-from checker.model import ExactModel
+from checker.model import parse_model
 from checker.models.program import Program
+from compact_proofs.theorems import module_file, theorem_file
 from model_export.errors import UnsupportedWeights
+from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
+from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
+from model_export.output_files import require_output, write_whole
 from model_export.program import export_program as write_program
-from model_export.training import Weights, save_weights
+from model_export.training import save_weights
 from model_export.training import train as train_model
 from model_export.weights_files import read_weights
 
@@ -40,9 +42,28 @@ ERRORS = (
 )
 
 
-def export(weights: FilePath, output: FilePath, task: str = "max") -> ExactModel:
-    """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it."""
-    return export_weights(Path(weights), Path(output), task)
+def export(
+    weights: FilePath,
+    output: FilePath,
+    task: str = "max",
+    config: FilePath | None = None,
+    positions: int | None = None,
+) -> Exported:
+    """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it.
+
+    The configuration, a JSON file, must agree; without one, `assumed` of the result says what was
+    assumed. Inputs have as many tokens as the weights have positions, or as `positions` says.
+    """
+    configuration = None if config is None else Path(config)
+    require_output(Path(output), [Path(weights), *([configuration] if configuration else [])])
+    return export_weights(Path(weights), Path(output), task, configuration, positions)
+
+
+def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0) -> list[Answer]:
+    """What the model in a model file says to inputs, and to so many random ones, in floating point."""
+    weights = float_weights(parse_model(read(str(model))))
+    drawn = [tokens for batch in Forward(weights).random_inputs(random, seed) for tokens in batch.tolist()]
+    return answers(weights, [*inputs, *drawn])
 
 
 def program_settings(config: FilePath | None, **given: str | None) -> dict[str, Any]:
@@ -69,6 +90,7 @@ def export_program(
     `settings` are the keys of TransformerLens and of `model_export.program`; `names`, a JSON file,
     maps names in the weights file to those of its format.
     """
+    require_output(Path(output), [Path(weights), *([] if names is None else [Path(names)])])
     tensors = dict(read_weights(Path(weights)))
     for name, renamed in ({} if names is None else _json_object(names)).items():
         if name not in tensors or renamed in tensors:
@@ -82,14 +104,33 @@ def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None =
 
     Some strategies accept a budget: the most operations that the check may take.
     """
+    require_output(Path(output), [Path(model)])
     certificate = prove_model(read(str(model)), strategy, budget)
-    Path(output).write_bytes(certificate)
+    write_whole(Path(output), certificate)
     return certificate
 
 
 def check(model: FilePath, certificate: FilePath) -> Verdict:
     """The kernel's verdict on a certificate file for a model file."""
     return check_bytes(read(str(model)), read(str(certificate)))
+
+
+def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict:
+    """Write what an accepted certificate proves to `output`, as a theorem that `coqc` is to prove; returns
+    the kernel's verdict. Nothing is written unless it is `accepted`.
+
+    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, or if the
+    certificate uses a rule that the verified checker does not have.
+    """
+    path = module_file(str(output))
+    require_output(path, [Path(model), Path(certificate)])
+    files = read(str(model)), read(str(certificate))
+    verdict = check_bytes(*files)
+    if verdict.verdict == "accepted":
+        if verdict.unverified_rules:
+            raise ValueError(f"not proved sound in Coq: {', '.join(verdict.unverified_rules)}")
+        write_whole(path, theorem_file(*files, verdict, path.name).encode("ascii"))
+    return verdict
 
 
 def strategies() -> list[Strategy]:
@@ -114,9 +155,7 @@ def train(
     if path.suffix != ".safetensors":
         raise ValueError(f"{path.name}: weights are written as .safetensors")
     sizes = {"positions": positions, "vocabulary": vocabulary, "width": width, "head_width": width}
-    # Said before minutes of training rather than after.
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "cannot be written", str(path))
+    require_output(path)
     weights = train_model(positions, vocabulary, width, width, seed=seed, steps=steps, progress=progress)
     save_weights(weights, path, {**sizes, "seed": seed, "steps": steps})
     return weights
@@ -142,7 +181,7 @@ def fuzz(
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        raise ImportError("fuzzing needs Hypothesis: pip install 'compact-proofs[fuzz]'") from None
+        raise ImportError("fuzzing needs Hypothesis: pip install '.[fuzz]' in a clone") from None
     run = processes.Run(
         seed=secrets.randbelow(2**32) if seed is None else seed,
         jobs=processes.cores() if jobs is None else jobs,

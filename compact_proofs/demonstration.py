@@ -12,6 +12,7 @@ from checker.errors import Declined
 from compact_proofs.commands import export, prove, strategies
 from compact_proofs.isolated import check_isolated
 from compact_proofs.shipped import shipped_model
+from model_export.output_files import write_whole
 
 OUTPUT = "compact-proofs-output"
 MODEL = "max-of-4-seed-0"
@@ -61,6 +62,6 @@ def demo(
         starting(f"check {strategy.name}")
         verdict, check_seconds = check_isolated(model_path, certificate)
         verdict_path = certificate.with_suffix(".verdict.json")
-        verdict_path.write_text(json.dumps(asdict(verdict), indent=2) + "\n", encoding="ascii")
+        write_whole(verdict_path, (json.dumps(asdict(verdict), indent=2) + "\n").encode("ascii"))
         results.append(Result(strategy.name, certificate, prove_seconds, check_seconds, verdict, verdict.reason))
     return results

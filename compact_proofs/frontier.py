@@ -1,20 +1,21 @@
 """Proofs of every length: models proved by every strategy at several prices, and each checked.
 
-Points are found in parallel and kept in files as soon as they are found, so that a run that was
-interrupted continues. What is kept is what the kernel said, in a process of its own, of a
-certificate that lies beside it; a file that is incomplete, damaged, or by other code is not used,
-and its point is found again.
+Points are found in parallel, and certificates kept in files as soon as they are found, so that a run
+that was interrupted continues. What a point claims is what the kernel said in this run, in a process
+of its own: certificates that were kept are checked again. One that is damaged, incomplete, by other
+code or not accepted is not used, and its point is found again.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields
+from contextlib import closing
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import certificates
@@ -28,6 +29,8 @@ from checker.model import model_hash, parse_model
 from compact_proofs.commands import export
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.shipped import shipped_model
+from compact_proofs.workers import end, end_with_parent
+from model_export.output_files import require_output, write_whole
 
 # A price of 2**-p of all inputs for an operation is named by its p. The lower the price, the longer
 # and tighter the proof; below the last one hardly anything can be gained.
@@ -56,7 +59,8 @@ class Point:
     """A proof that the kernel accepted.
 
     `prove_seconds` is what this proof would have taken alone: the search that proofs of one
-    strategy share counts for each of them.
+    strategy share counts for each of them. Those of a certificate that was kept are of the run that
+    found it, and `verdict` and `check_seconds` of this one.
     """
 
     model: str
@@ -77,7 +81,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Task:
-    """Points of one model by one strategy, still to be found."""
+    """Points of one model by one strategy, to be found, or checked again."""
 
     model: Path
     strategy: str
@@ -98,7 +102,7 @@ def frontier(
 ) -> tuple[list[Point], list[Missing]]:
     """Prove the exact model files `models` by every strategy, check all proofs, return the points.
 
-    Certificates and verdicts are kept in the directory `output`, and used again by the next run.
+    Certificates are kept in the directory `output`, and only checked again by the next run.
     `prices` are `PRICES` by default; `processes` run at the same time, by default one per core.
     `starting` is called with how many tasks of how many are done, at the start and whenever one is.
 
@@ -124,110 +128,129 @@ def frontier(
                 missing.append(Missing(name, Setting(strategy), f"{total} inputs are too many to try each"))
             elif strategy != CHOOSER:
                 wanted = tuple(prices or PRICES) if strategy in CLASSES else (None,)
-                task = Task(path, strategy, wanted, results)
-                kept = [_kept(name, results, setting, data) for setting in task.settings]
-                points += [point for point in kept if point]
-                left = [price for price, point in zip(wanted, kept, strict=True) if not point]
-                if left:
-                    tasks.append(Task(path, strategy, tuple(left), results))
+                tasks.append(Task(path, strategy, wanted, results))
     # The longest first, so that the last processes end at about the same time.
     tasks.sort(key=lambda task: task.strategy != BRUTE_FORCE)
     starting(f"0 of {len(tasks)} tasks done")
-    for i, found in enumerate(_in_parallel(tasks, processes), 1):
-        starting(f"{i} of {len(tasks)} tasks done")
-        points += [point for point in found if isinstance(point, Point)]
-        missing += [point for point in found if isinstance(point, Missing)]
+    with closing(_in_parallel(tasks, processes)) as results_of_tasks:
+        for i, found in enumerate(results_of_tasks, 1):
+            starting(f"{i} of {len(tasks)} tasks done")
+            points += [point for point in found if isinstance(point, Point)]
+            missing += [point for point in found if isinstance(point, Missing)]
     return points, missing
 
 
-def _in_parallel(tasks: Sequence[Task], processes: int | None) -> Iterable[list[Point | Missing]]:
+def _in_parallel(tasks: Sequence[Task], processes: int | None) -> Generator[list[Point | Missing], None, None]:
     if not tasks:
         return
+    others = set(active_children())
     # New processes rather than copies of this one, which may have threads.
     with ProcessPoolExecutor(
         max_workers=min(len(tasks), processes or os.cpu_count() or 1),
         mp_context=get_context("spawn"),
+        initializer=end_with_parent,
     ) as pool:
-        futures = [pool.submit(find, task) for task in tasks]
         try:
-            for future in as_completed(futures):
+            for future in as_completed([pool.submit(find, task) for task in tasks]):
                 yield future.result()
         except BaseException:
+            end(set(active_children()) - others)
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def find(task: Task) -> list[Point | Missing]:
-    """Find the points of a task, and keep each as soon as it is checked."""
+    """The points of a task, from certificates that are kept, or kept as soon as they are found."""
     data, name = read(str(task.model)), task.model.stem
     task.results.mkdir(parents=True, exist_ok=True)
-    shared, shared_seconds = None, 0.0
-    checked: dict[bytes, tuple[Verdict, float]] = {}
+    search, check = _Search(data, task.strategy), _Check(task.model, model_hash(data))
     found: list[Point | Missing] = []
     for setting in task.settings:
-        start = time.perf_counter()
+        path = task.results / f"{setting.name}.certificate"
+        kept = _kept(path)
+        if kept is not None:
+            verdict, check_seconds = check(path, kept[0])
+            if verdict.verdict == "accepted":
+                found.append(Point(name, setting, verdict, kept[1], check_seconds))
+                continue
         try:
-            if setting.price is None:
-                certificate = STRATEGIES[task.strategy].prove(data, None)
-            else:
-                if shared is None:
-                    shared = ShortProofs(data, CLASSES[task.strategy])
-                    shared_seconds, start = time.perf_counter() - start, time.perf_counter()
-                certificate, _, _ = shared.prove(2.0**-setting.price)
+            certificate, prove_seconds = search(setting)
         except (Declined, OverBudget) as error:
             found.append(Missing(name, setting, str(error)))
             continue
-        prove_seconds = time.perf_counter() - start + shared_seconds
-        path = task.results / f"{setting.name}.certificate"
-        _write(path, certificate)
-        # Neighbouring prices may lead to the same certificate.
-        if certificate not in checked:
-            checked[certificate] = check_isolated(task.model, path)
-        verdict, check_seconds = checked[certificate]
+        require_output(path, [task.model])
+        write_whole(path, certificate)
+        verdict, check_seconds = check(path, certificate)
         if verdict.verdict != "accepted":
             raise CheckerFailed(f"{path}: {verdict.verdict}: {verdict.reason}")
-        point = Point(name, setting, verdict, prove_seconds, check_seconds)
-        _keep(task.results, point, certificate)
-        found.append(point)
+        _keep(path, certificate, prove_seconds)
+        found.append(Point(name, setting, verdict, prove_seconds, check_seconds))
     return found
 
 
-def _keep(results: Path, point: Point, certificate: bytes) -> None:
-    record = {
-        "certificate_sha256": sha256(certificate).hexdigest(),
-        "prove_seconds": point.prove_seconds,
-        "check_seconds": point.check_seconds,
-        "verdict": asdict(point.verdict),
-    }
-    text = json.dumps(record, indent=2) + "\n"
-    _write(results / f"{point.setting.name}.json", text.encode("ascii"))
+class _Search:
+    """Proofs of one model by one strategy; those at several prices share a search."""
+
+    def __init__(self, data: bytes, strategy: str) -> None:
+        self._data, self._strategy = data, strategy
+        self._shared: ShortProofs | None = None
+        self._shared_seconds = 0.0
+
+    def __call__(self, setting: Setting) -> tuple[bytes, float]:
+        """A certificate, and the seconds that it would have taken alone."""
+        start = time.perf_counter()
+        if setting.price is None:
+            certificate = STRATEGIES[self._strategy].prove(self._data, None)
+            return certificate, time.perf_counter() - start
+        if self._shared is None:
+            self._shared = ShortProofs(self._data, CLASSES[self._strategy])
+            self._shared_seconds, start = time.perf_counter() - start, time.perf_counter()
+        certificate, _, _ = self._shared.prove(2.0**-setting.price)
+        return certificate, time.perf_counter() - start + self._shared_seconds
 
 
-def _kept(model: str, results: Path, setting: Setting, data: bytes) -> Point | None:
-    """The point that an earlier run has kept, if what it kept is whole and about this model."""
+class _Check:
+    """Checks of certificates of one model, each in a process of its own."""
+
+    def __init__(self, model: Path, sha256: str) -> None:
+        self._model, self._sha256 = model, sha256
+        self._checked: dict[bytes, tuple[Verdict, float]] = {}
+
+    def __call__(self, path: Path, certificate: bytes) -> tuple[Verdict, float]:
+        """The verdict on the `certificate` in the file `path`, and the seconds that the check took.
+
+        Raises `CheckerFailed` without a verdict, or with one about another model.
+        """
+        # Neighbouring prices may lead to the same certificate.
+        if certificate not in self._checked:
+            verdict, seconds = check_isolated(self._model, path)
+            if verdict.model_sha256 != self._sha256:
+                raise CheckerFailed(f"{self._model}: the file was changed while it was in use")
+            self._checked[certificate] = verdict, seconds
+        return self._checked[certificate]
+
+
+def _record(certificate: bytes, prove_seconds: float) -> dict[str, object]:
+    """What is kept about a certificate, sealed by a hash, so that a change of one part does not go unnoticed."""
+    record = {"certificate_sha256": sha256(certificate).hexdigest(), "prove_seconds": prove_seconds}
+    return {**record, "sha256": sha256(json.dumps(record).encode("ascii")).hexdigest()}
+
+
+def _keep(path: Path, certificate: bytes, prove_seconds: float) -> None:
+    text = json.dumps(_record(certificate, prove_seconds), indent=2) + "\n"
+    write_whole(path.with_suffix(".json"), text.encode("ascii"))
+
+
+def _kept(path: Path) -> tuple[bytes, float] | None:
+    """The certificate that an earlier run has kept in the file `path`, and its seconds, if both are whole."""
     try:
-        certificate = (results / f"{setting.name}.certificate").read_bytes()
-        record = json.loads((results / f"{setting.name}.json").read_bytes())
-        verdict = Verdict(**record["verdict"])
-        point = Point(model, setting, verdict, record["prove_seconds"], record["check_seconds"])
-        whole = (
-            record["certificate_sha256"] == sha256(certificate).hexdigest()
-            and verdict.verdict == "accepted"
-            and verdict.model_sha256 == model_hash(data)
-            and all(type(getattr(verdict, f.name)) is f.type for f in fields(Verdict) if f.type is int)
-            and isinstance(point.prove_seconds, float)
-            and isinstance(point.check_seconds, float)
-        )
+        certificate = path.read_bytes()
+        record = json.loads(path.with_suffix(".json").read_bytes())
+        seconds = record["prove_seconds"]
+        whole = isinstance(seconds, float) and record == _record(certificate, seconds)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return point if whole else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is either there as a whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    return (certificate, seconds) if whole else None
 
 
 @cache
@@ -235,8 +258,9 @@ def code_version() -> str:
     """The SHA-256 of the source of what proves and checks; with other code, points may differ."""
     version = sha256()
     for package in (checker, certificates):
-        for path in sorted(Path(next(iter(package.__path__))).glob("*.py")):
-            version.update(f"{package.__name__} {path.name}\n".encode())
+        folder = Path(next(iter(package.__path__)))
+        for path in sorted(folder.rglob("*.py")):
+            version.update(f"{package.__name__} {path.relative_to(folder)}\n".encode())
             version.update(sha256(path.read_bytes()).digest())
     return version.hexdigest()
 

@@ -6,6 +6,7 @@ several models, markers show each, and the line their mean.
 
 import csv
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +19,27 @@ from matplotlib.ticker import EngFormatter
 
 from compact_proofs.frontier import BRUTE_FORCE
 from compact_proofs.frontier_table import BASELINE, Row
+from model_export.output_files import write_whole
 
 PUBLISHED = Path(__file__).with_name("published_points.csv")
-# Colours that remain different to the colour-blind, each with a marker of its own.
-STYLES = (
-    ("#0072B2", "o"),
-    ("#E69F00", "s"),
-    ("#009E73", "^"),
-    ("#CC79A7", "D"),
-    ("#56B4E9", "v"),
-    ("#D55E00", "<"),
-    ("#661100", ">"),
-)
-# Proofs with exact tables that leave no group out are black.
-LONG_PROOFS = {"cubic": "p", "exact": "*", BRUTE_FORCE: "h"}
+# What the same rules prove of models that have not been trained (`benchmarks/untrained_points.py`).
+UNTRAINED = Path(__file__).with_name("untrained_points.csv")
+# Colours that remain different to the colour-blind, each with a marker of its own; a strategy has the same in all
+# pictures. Proofs with exact tables that leave no group out are black.
+STYLES = {
+    "low-rank-QK-EU": ("#0072B2", "o"),
+    "low-rank": ("#E69F00", "s"),
+    "quadratic-QK-low-rank-EU": ("#009E73", "^"),
+    "low-rank-QK": ("#CC79A7", "D"),
+    "low-rank-EU": ("#56B4E9", "v"),
+    "quadratic-QK": ("#D55E00", "<"),
+    "sub-cubic": ("#661100", ">"),
+    "cubic": ("black", "p"),
+    "exact": ("black", "*"),
+    BRUTE_FORCE: ("black", "h"),
+}
+OTHER_STYLE = ("grey", "X")
+LONG_PROOFS = {name for name, (colour, _) in STYLES.items() if colour == "black"}
 NINES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9995, 0.9999)
 # A published bound has the colour of its class.
 SOURCES = {
@@ -44,6 +52,16 @@ def published_points(inputs: int) -> list[dict[str, str]]:
     """The published bounds with known operations, for models of so many inputs."""
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
         return [point for point in csv.DictReader(file) if point["operations"] and int(point["inputs"]) == inputs]
+
+
+def untrained_points(inputs: int) -> dict[str, list[tuple[int, float]]]:
+    """For each untrained model of so many inputs, operations and the share of its accuracy that they prove."""
+    points: dict[str, list[tuple[int, float]]] = {}
+    with UNTRAINED.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if int(row["total"]) == inputs:
+                points.setdefault(row["model"], []).append((int(row["operations"]), float(row["bound_over_accuracy"])))
+    return points
 
 
 def draw(rows: Sequence[Row], output: Path) -> list[Path]:
@@ -62,7 +80,9 @@ def draw(rows: Sequence[Row], output: Path) -> list[Path]:
             paths.append(output / f"{name}.{suffix}")
             # The salt makes the SVG reproducible: the same names for the same parts.
             with rc_context({"svg.hashsalt": name}):
-                figure.savefig(paths[-1], **options)
+                data = BytesIO()
+                figure.savefig(data, format=suffix, **options)
+            write_whole(paths[-1], data.getvalue())
     return paths
 
 
@@ -76,6 +96,7 @@ def picture(rows: Sequence[Row]) -> Figure:
             _classes(axes, rows)
             _best(axes, rows)
             _baseline(axes, rows)
+            _untrained(axes, rows)
             _published(axes, rows)
             axes.set_xlabel("operations of the proof")
         _frame_whole(whole, rows)
@@ -95,11 +116,7 @@ def _strategies(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
     for row in _proofs(rows):
         names[row.strategy] = min(names.get(row.strategy, row.operations), row.operations)
     ordered = sorted(names, key=lambda name: names[name])
-    styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(ordered)}
-    for name, marker in LONG_PROOFS.items():
-        if name in styles:
-            styles[name] = ("black", marker)
-    return styles
+    return {name: STYLES.get(name, OTHER_STYLE) for name in ordered}
 
 
 def _classes(axes: Axes, rows: Sequence[Row]) -> None:
@@ -124,17 +141,35 @@ def _best(axes: Axes, rows: Sequence[Row]) -> None:
     proofs = [row for row in _proofs(rows) if row.pareto]
     operations = np.array(sorted({row.operations for row in proofs}))
     operations = np.append(operations, 3 * max(row.operations for row in rows))
-    best = []
-    for model in sorted({row.model for row in rows}):
-        steps = sorted((row.operations, row.bound) for row in proofs if row.model == model)
-        reached = np.searchsorted([step[0] for step in steps], operations, side="right")
-        best.append(np.array([0.0, *(step[1] for step in steps)])[reached])
+    steps = [[(row.operations, row.bound) for row in proofs if row.model == model] for model in _models(rows)]
+    best = np.array([_reached(points, operations) for points in steps])
     # It begins where there is a bound for every model.
-    started = np.min(best, axis=0) > 0
-    shown, values = operations[started], np.array(best)[:, started]
+    started = best.min(axis=0) > 0
+    shown, values = operations[started], best[:, started]
     low, high = values.min(axis=0), values.max(axis=0)
     axes.fill_between(shown, low, high, step="post", color="black", alpha=0.12, lw=0)
     axes.step(shown, values.mean(axis=0), where="post", color="black", lw=1.3, zorder=5)
+
+
+def _models(rows: Sequence[Row]) -> list[str]:
+    return sorted({row.model for row in rows})
+
+
+def _reached(points: Sequence[tuple[int, float]], operations: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The largest second number of the `points` whose first one is at most so many operations, or 0."""
+    steps = sorted(points)
+    best = np.maximum.accumulate([0.0, *(value for _, value in steps)])
+    return best[np.searchsorted([step[0] for step in steps], operations, side="right")]
+
+
+def _untrained(axes: Axes, rows: Sequence[Row]) -> None:
+    """What the same rules prove of untrained models, whose accuracy is set to that of the models shown."""
+    models = list(untrained_points(rows[0].total).values())
+    accuracies = [row.accuracy for row in rows if row.accuracy]
+    if models and accuracies:
+        operations = np.array(sorted({count for points in models for count, _ in points}))
+        share = np.mean([_reached(points, operations) for points in models], axis=0)
+        axes.step(operations, share * np.mean(accuracies), where="post", color="black", lw=1.2, linestyle=":")
 
 
 def _baseline(axes: Axes, rows: Sequence[Row]) -> None:
@@ -175,7 +210,7 @@ def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_xlim(min(operations) / 1.05, max(operations) * 2.1)
     for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         axis(EngFormatter(sep=""))
-    axes.set_yscale("function", functions=(_nines, lambda nines: 1 - 10.0**-nines))
+    axes.set_yscale("function", functions=(nines, lambda shown: 1 - 10.0**-shown))
     axes.set_ylim(0, 1 - (1 - best) / 1.6)
     axes.set_yticks([tick for tick in NINES if tick <= best])
     axes.yaxis.set_major_formatter("{x:g}")
@@ -183,8 +218,8 @@ def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_title("Short proofs", loc="left")
 
 
-def _nines(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """1 for 0.9, 2 for 0.99, 3 for 0.999."""
+def nines(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The scale of bounds: 1 for 0.9, 2 for 0.99, 3 for 0.999."""
     return np.asarray(-np.log10(np.maximum(1 - bound, 1e-12)))
 
 
@@ -193,10 +228,12 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
     for name, (colour, marker) in _strategies(rows).items():
         face = "white" if name in LONG_PROOFS else colour
         handles.append(Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name))
-    models = len({row.model for row in rows})
+    models = len(_models(rows))
     label = "best bound" if models == 1 else f"best bound, mean and range of {models} models"
     handles.append(Line2D([], [], color="black", lw=1.3, label=label))
     handles.append(Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs"))
+    if untrained_points(rows[0].total):
+        handles.append(Line2D([], [], color="black", ls=":", label="untrained weights, as a share of their accuracy"))
     if published_points(rows[0].total):
         handles += [
             Line2D([], [], color="black", marker=marker, ls="", mew=1.6, label=label)

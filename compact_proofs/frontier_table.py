@@ -11,11 +11,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
+from io import StringIO
 from pathlib import Path
 
 from certificates.costs import asymptotic_class
 from compact_proofs.frontier import BRUTE_FORCE, Point
 from compact_proofs.shipped import shipped_models
+from compact_proofs.terminal import shown
+from model_export.output_files import write_whole
 
 BASELINE = "fraction-of-inputs"
 FRACTIONS = (Fraction(1, 1000), Fraction(1, 100), Fraction(1, 10), Fraction(1, 2))
@@ -149,10 +152,12 @@ def _baseline(brute_force: Point, fraction: Fraction) -> Row:
 
 def write_csv(rows: Iterable[Row], path: Path) -> None:
     """Write the rows to a CSV file, one column for each field of `Row`."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    text = StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    # A name that is no text, as file names may be, keeps its bytes.
+    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 PRINTED = (
@@ -173,7 +178,7 @@ PRINTED = (
 def printed(row: Row) -> list[str]:
     """The cells of a row, in the order of `PRINTED`; `~` marks a share of a sampled accuracy."""
     return [
-        row.model,
+        shown(row.model),
         row.strategy,
         row.price,
         f"{row.operations:,}",

@@ -18,10 +18,18 @@ from pathlib import Path
 
 from checker import Verdict
 from checker.__main__ import EXIT_CODES
+from compact_proofs.workers import uninterrupted
+
+# What ends without a verdict has codes of its own: kernels that do not agree, a checker that was killed, bad usage.
+DISAGREEMENT, NO_VERDICT, USAGE = 30, 40, 2
 
 
 class CheckerFailed(Exception):
     """The checker ended without a verdict; nothing is known about the certificate."""
+
+
+class OverCap(Exception):
+    """A check reached a cap that was set to it, which is a limit like those of the formats."""
 
 
 def checker_command(model: Path, certificate: Path) -> list[str]:
@@ -38,6 +46,7 @@ def check_isolated(model: Path, certificate: Path) -> tuple[Verdict, float]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
     )
     seconds = time.perf_counter() - start
     try:
@@ -65,8 +74,8 @@ class Caps:
         return " ".join([*seconds, *([] if self.memory is None else [f"--max-memory {self.memory}"])])
 
 
-# What a checker says that caught its own lack of memory, and what is said of the verified one that did not.
-OUT_OF_RESOURCES = ("resources: ", "the verified checker ended with code")
+# What a checker says that caught its own lack of memory.
+OUT_OF_RESOURCES = "declined: resources: "
 
 # Lowers its own limits, which outlive it in the command that it becomes and in what that starts.
 _CAPPED = """
@@ -81,50 +90,61 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def run_capped(command: Sequence[str], caps: Caps) -> tuple[int, str, str]:
-    """Run a command that prints a verdict: its exit code, standard output and standard error.
+    """Run `compact-proofs check`: its exit code, standard output and standard error.
 
-    Raises `CheckerFailed`, which names the caps, where it ends without a whole verdict.
+    Raises `OverCap` where a cap ended it for certain, and `CheckerFailed` where it ended otherwise without a whole
+    verdict, or a word on why there is none. Both name the caps.
     """
     # The time that passes is what counts; the time of the processor only ends what outlives this process.
     cpu = "" if caps.seconds is None else str(ceil(caps.seconds) + 1)
     memory = "" if caps.memory is None else str(caps.memory)
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-c", _CAPPED, cpu, memory, *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # threads take address space
-        start_new_session=True,
-    )
+    process = None
     try:
+        with uninterrupted():
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _CAPPED, cpu, memory, *command],
+                close_fds=False,  # a file may be named /dev/fd/63, as shells do for <(command)
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},  # they take address space
+                start_new_session=True,
+            )
         output, errors = process.communicate(timeout=caps.seconds)
     except subprocess.TimeoutExpired as error:
-        raise CheckerFailed(f"the check took longer than {caps} allows") from error
+        raise OverCap(f"the check took longer than {caps} allows") from error
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     code = process.returncode
-    if not _complete(code, output, errors):
+    if errors.startswith(OUT_OF_RESOURCES) and code == EXIT_CODES["declined"]:
+        raise OverCap(f"{errors.strip().partition(': ')[2]}, under {caps}")
+    if _explained(code, output, errors):
+        if code == NO_VERDICT:
+            raise CheckerFailed(f"{errors.strip().partition(': ')[2]}, under {caps}")
+    elif not _complete(code, output, errors):
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         raise CheckerFailed(f"the check {ended} without a verdict, under {caps}")
-    if any(sign in errors for sign in OUT_OF_RESOURCES):
-        raise CheckerFailed(f"{errors.strip().partition(': ')[2]}, under {caps}")
     return code, output, errors
 
 
 def _complete(code: int, output: str, errors: str) -> bool:
-    """Whether what a process said is all that it had to say, and agrees with its exit code."""
+    """Whether what a process said is a whole verdict that agrees with its exit code, and nothing else."""
     said = output or errors
-    if code not in EXIT_CODES.values() or not said.endswith("\n") or "Traceback" in errors:
-        return False
     verdict = said.partition(": ")[0]
     if output.startswith("{"):
         try:
             verdict = json.loads(output)["verdict"]
         except (ValueError, KeyError):
             return False
-    # Two kernels that disagree have verdicts of their own, but the code of a check that is declined.
-    return code == EXIT_CODES["declined"] or (said.count("\n") == 1 and EXIT_CODES.get(verdict) == code)
+    whole = said.count("\n") == 1 and said.endswith("\n") and "Traceback" not in errors
+    return whole and verdict in EXIT_CODES and EXIT_CODES[verdict] == code
+
+
+def _explained(code: int, output: str, errors: str) -> bool:
+    """Whether a process said in one line of its own why it has no verdict."""
+    one_line = errors.startswith("compact-proofs: ") and errors.count("\n") == 1 and errors.endswith("\n")
+    return one_line and not output and code in (DISAGREEMENT, NO_VERDICT, USAGE)

@@ -3,9 +3,10 @@
 Colour and progress bars appear on terminals only; elsewhere the text is plain, and as wide as needed.
 """
 
+import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -19,13 +20,35 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from checker import __main__ as kernel
+
 # Tables are never squeezed below the first, and wrap at the second where no terminal sets a width.
 LEAST_WIDTH = 100
 WIDTH_OF_FILES = 160
+# A file's name of these alone cannot be taken for anything else.
+PLAIN_NAME = re.compile(r"[\w@%+=,./~-]+")
+
+
+class OutputLost(Exception):
+    """What a command has to say cannot be printed."""
+
+
+def say(text: str = "", error: bool = False) -> None:
+    """Print lines on standard output, or standard error. Raises `OutputLost` if it is closed or full."""
+    try:
+        kernel.say(text, sys.stderr if error else sys.stdout)
+    except OSError as lost:
+        raise OutputLost(f"standard {'error' if error else 'output'}: {lost.strerror}") from lost
+
+
+def shown(name: object) -> str:
+    """A file's name as a part of a line, in quotation marks if it could be taken for something else."""
+    text = kernel.printable(str(name))
+    return text if PLAIN_NAME.fullmatch(text) else f"'{text}'"
 
 
 def print_table(columns: list[str], rows: list[list[str]], words: tuple[str, ...] = ()) -> None:
-    """Print a table; the columns named in `words` are text, the others numbers."""
+    """Print a table; the columns named in `words` are text, the others numbers. Raises `OutputLost`."""
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_OF_FILES
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -37,7 +60,7 @@ def print_table(columns: list[str], rows: list[list[str]], words: tuple[str, ...
         console.print(table)
     # Rich fills every line with blanks to the width of the table, and adds empty ones around it.
     lines = [line.rstrip() for line in capture.get().splitlines()]
-    print("\n".join(line for line in lines if line))
+    say("\n".join(line for line in lines if line))
 
 
 class Steps:
@@ -51,7 +74,7 @@ class Steps:
     def start(self, step: str) -> None:
         """Show that all steps so far are done and that `step` begins."""
         if self._progress:
-            self._progress.update(self._task, description=step, completed=self._started, refresh=True)
+            self._progress.update(self._task, description=kernel.printable(step), completed=self._started, refresh=True)
         self._started += 1
 
 
@@ -59,12 +82,12 @@ class Steps:
 def progress_bar(total: int | None = None) -> Iterator[Steps]:
     """A progress bar for `total` steps, or one that only moves if the number is not known."""
     console = Console(file=sys.stderr)
-    if not console.is_terminal:
+    if sys.stderr is None or not console.is_terminal:
         yield Steps(None, total)
         return
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
         console=console,
@@ -77,6 +100,6 @@ def progress_bar(total: int | None = None) -> Iterator[Steps]:
 
 
 def print_error(message: str) -> None:
-    """One line on standard error, whatever the message holds."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    print(f"compact-proofs: {line[:1000]}", file=sys.stderr)
+    """One line on standard error, whatever the message holds, if it is open."""
+    with suppress(OutputLost):
+        say(f"compact-proofs: {kernel.printable(message)[:1000]}", error=True)

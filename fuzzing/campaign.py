@@ -31,6 +31,7 @@ from fuzzing.judge import SECONDS, Failure, Judge
 from fuzzing.kernel import WatchedKernel
 from fuzzing.models import Model, model_file, random_model
 from fuzzing.mutations import MUTATIONS, Case, apply
+from model_export.output_files import write_whole
 
 RANDOM, RANDOM_LOW_RANK, EDGE = "random", "random, low rank", "margins at the truth"
 # Where certificates come from: about half of them from strategies.
@@ -270,10 +271,10 @@ class Campaign:
         """Saves a failure, in the place of a larger one of the same kind."""
         folder = self.failures / f"{kind}-{self.seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model").write_bytes(case.model)
-        (folder / "certificate").write_bytes(case.certificate)
+        write_whole(folder / "model", case.model)
+        write_whole(folder / "certificate", case.certificate)
         description = {"kind": kind, "message": message, **origin, "folder": str(folder)}
-        (folder / "description.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        write_whole(folder / "description.json", (json.dumps(description, indent=2) + "\n").encode("ascii"))
         self.totals.failures = [found for found in self.totals.failures if found["folder"] != str(folder)]
         self.totals.failures.append(description)
 

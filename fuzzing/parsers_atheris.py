@@ -49,7 +49,7 @@ def main() -> int:
     try:
         atheris: Any = import_module("atheris")
     except ImportError:
-        print("parsers_atheris: needs Atheris: pip install 'compact-proofs[atheris]'", file=sys.stderr)
+        print("parsers_atheris: needs Atheris: pip install '.[atheris]' in a clone", file=sys.stderr)
         return 2
     for name in ("checker.text", "checker.model", "checker.certificate"):
         module = import_module(name)

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from compact_proofs.workers import end, end_with_parent
 from fuzzing.campaign import Campaign, Totals, nothing
 
 
@@ -45,6 +46,7 @@ def broken(job: int, reason: str) -> Totals:
 
 def work(run: Run, job: int, connection: Connection) -> None:
     """The share of one process, which reports what it has done so far again and again, and at the end."""
+    end_with_parent()
     try:
         connection.send((False, run.campaign(job, lambda totals: connection.send((False, totals))).run()))
     except Exception:
@@ -73,8 +75,8 @@ def fuzz(run: Run, report: Callable[[Totals], None] = nothing) -> Totals:
                 _receive(connection, jobs, processes, latest, lost)
             report(_sum([*latest, lost]))
     finally:
+        end(processes)
         for process in processes:
-            process.terminate()
             process.join()
     totals = _sum([*latest, lost])
     totals.seconds = time.perf_counter() - start

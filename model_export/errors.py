@@ -2,7 +2,7 @@
 
 
 class UnsupportedWeights(Exception):
-    """The weights cannot be read or exported; the one-line message names tensor and reason."""
+    """Weights cannot be read, exported or computed with; the one-line message names tensor or key and reason."""
 
     def __init__(self, message: str) -> None:
         """Keep `message` to one line: names come from files, and may hold line ends or be long."""

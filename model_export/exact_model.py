@@ -4,6 +4,7 @@ Every float is an integer times a power of two, so nothing is rounded.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,54 +20,103 @@ from checker.model import (
     ExactModel,
 )
 from checker.text import MAX_FILE_BYTES
+from model_export.configuration import KEYS, Configuration, check_configuration, read_configuration
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
-from model_export.weights_files import read_weights
+from model_export.output_files import write_whole
+from model_export.weights_files import Checkpoint, read_checkpoint
 
 TASKS = ("max",)
 
+# The sizes that the checker supports: tensor, and the least and the most.
+SIZES = {
+    "positions": ("W_pos", 2, MAX_POSITIONS),
+    "vocabulary": ("W_E", 1, MAX_VOCABULARY),
+    "outputs": ("W_U", 1, MAX_VOCABULARY),
+    "width": ("W_E", 1, MAX_WIDTH),
+    "head_width": ("W_Q", 1, MAX_WIDTH),
+}
 
-def export(weights: Path, output: Path, task: str = "max") -> ExactModel:
+
+@dataclass(frozen=True)
+class Exported:
+    """An exact model, the configuration that agreed (`"given"`, `"stored"` or `None`), and what was assumed."""
+
+    model: ExactModel
+    configuration: str | None
+    assumed: tuple[str, ...]
+
+
+def export(
+    weights: Path,
+    output: Path,
+    task: str = "max",
+    configuration: Path | None = None,
+    positions: int | None = None,
+) -> Exported:
     """Read the weights file `weights`, write its exact model to `output`, and return the model.
 
-    Formats and names are described in `docs/weights.md`. Raises `UnsupportedWeights` where the file
-    cannot be read or its model is not of the supported family, and `OSError` where `output` cannot
-    be written.
+    `configuration` is a JSON file, which stands in for what is stored with the weights. `positions`
+    is the length of the inputs, where the weights have more positions. Formats, names and keys are
+    described in `docs/weights.md`.
+
+    Raises `UnsupportedWeights` where a file cannot be read, or the model is not of the supported
+    family by its weights or its configuration, and `OSError` where `output` cannot be written.
     """
-    model = export_model(read_weights(weights), task)
+    checkpoint = read_checkpoint(weights)
+    agreed = None if checkpoint.configuration is None else "stored"
+    if configuration is not None:
+        checkpoint, agreed = Checkpoint(checkpoint.tensors, read_configuration(configuration)), "given"
+    model = export_model(checkpoint.tensors, task, checkpoint.configuration, positions)
     write_model(model, output)
-    return model
+    read = "all" if positions is None else "the first"
+    assumed = (*_assumed_settings(checkpoint), f"task {task} over {read} {model.positions} positions")
+    return Exported(model, agreed, assumed)
 
 
-def export_model(weights: Mapping[str, npt.NDArray[np.generic]], task: str = "max") -> ExactModel:
+def _assumed_settings(checkpoint: Checkpoint) -> list[str]:
+    """In words, what neither the weights nor a configuration tells."""
+    if checkpoint.configuration is not None:
+        return []
+    heads_told = any(tensor.ndim == 3 for tensor in checkpoint.tensors.values())
+    return [key.assumed for name, key in KEYS.items() if key.assumed and not (name == "n_heads" and heads_told)]
+
+
+def export_model(
+    weights: Mapping[str, npt.NDArray[np.generic]],
+    task: str = "max",
+    configuration: Configuration | None = None,
+    positions: int | None = None,
+) -> ExactModel:
     """The exact model of `weights`, arrays by name under any supported naming scheme.
 
-    Every entry is converted exactly. Raises `UnsupportedWeights` where the model is not of the
-    supported family, the task is unknown, or a size is over a limit of the checker.
+    Every entry is converted exactly. Inputs have `positions` tokens, by default as many as the
+    weights have positions; a model that is run on shorter ones uses the first rows of W_pos. Raises
+    `UnsupportedWeights` where the model is not of the supported family by its weights or its
+    configuration (in TransformerLens's keys), the task is unknown, or a size is over a limit of the
+    checker.
     """
     if task not in TASKS:
         raise UnsupportedWeights(f"task {task!r} is unknown; supported: {', '.join(TASKS)}")
-    matrices = canonical_weights(weights)
+    matrices = canonical_weights(weights, positions)
     vocabulary, width = matrices["W_E"].shape
-    positions = len(matrices["W_pos"])
     head_width, outputs = matrices["W_Q"].shape[1], matrices["W_U"].shape[1]
-    for name, tensor, size, low, high in (
-        ("positions", "W_pos", positions, 2, MAX_POSITIONS),
-        ("vocabulary", "W_E", vocabulary, 1, MAX_VOCABULARY),
-        ("outputs", "W_U", outputs, 1, MAX_VOCABULARY),
-        ("width", "W_E", width, 1, MAX_WIDTH),
-        ("head_width", "W_Q", head_width, 1, MAX_WIDTH),
-    ):
-        if not low <= size <= high:
-            raise UnsupportedWeights(f"tensor {tensor}: {name} = {size}, the checker supports {low} to {high}")
+    sizes = {"vocabulary": vocabulary, "outputs": outputs, "width": width, "head_width": head_width}
+    if configuration is not None:
+        check_configuration(configuration, {**sizes, "n_ctx": len(matrices["W_pos"])})
+    matrices["W_pos"] = matrices["W_pos"][:positions]
+    sizes["positions"] = len(matrices["W_pos"])
+    for name, (tensor, low, high) in SIZES.items():
+        if not low <= sizes[name] <= high:
+            raise UnsupportedWeights(f"tensor {tensor}: {name} = {sizes[name]}, the checker supports {low} to {high}")
     if outputs < vocabulary:
         raise UnsupportedWeights(
             f"tensor W_U: task max needs at least as many outputs as tokens, "
             f"found {outputs} outputs and {vocabulary} tokens"
         )
     exact = {name: _dyadic(name, matrices[name]) for name in TENSORS}
-    return ExactModel(vocabulary, outputs, positions, width, head_width, task, exact)
+    return ExactModel(vocabulary, outputs, sizes["positions"], width, head_width, task, exact)
 
 
 def write_model(model: ExactModel, path: Path) -> None:
@@ -74,10 +124,15 @@ def write_model(model: ExactModel, path: Path) -> None:
 
     Raises `UnsupportedWeights` where the text is longer than what the checker reads.
     """
+    write_whole(path, model_text(model).encode("ascii"))
+
+
+def model_text(model: ExactModel) -> str:
+    """The canonical text of `model`; raises `UnsupportedWeights` where the checker would not read so much."""
     text = format_model(model)
     if len(text) > MAX_FILE_BYTES:
         raise UnsupportedWeights(_too_long("the model", len(text)))
-    path.write_text(text, encoding="ascii", newline="\n")
+    return text
 
 
 def _dyadic(name: str, matrix: npt.NDArray[np.float64]) -> Dyadic:

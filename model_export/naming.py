@@ -106,17 +106,26 @@ REFUSED = (
 )
 
 
+# What wrappers put before every name: DataParallel, torch.compile, a module that holds the model.
+PREFIXES = ("module.", "_orig_mod.", "model.")
+
+
 def canonical_weights(
-    tensors: Mapping[str, npt.NDArray[np.generic]],
+    tensors: Mapping[str, npt.NDArray[np.generic]], positions: int | None = None
 ) -> dict[str, npt.NDArray[np.float64]]:
     """The seven matrices of the model by short name, from `tensors` under any one naming scheme.
 
     Returns W_E [vocabulary, width], W_pos [positions, width], W_Q, W_K, W_V [width, head_width],
-    W_O [head_width, width] and W_U [width, outputs] in float64. Raises `UnsupportedWeights`, naming
-    the tensor, for a missing or unknown tensor, a mixture of schemes, inconsistent shapes, more
-    than one head or layer, NaN and infinity, biases that are not zero, and attention masks that
-    hide anything from the last position.
+    W_O [head_width, width] and W_U [width, outputs] in float64, each whole. The model is run on
+    `positions` tokens, by default as many as W_pos has rows. What wrappers put before every name is
+    left out.
+
+    Raises `UnsupportedWeights`, naming the tensor, for a missing or unknown tensor, a mixture of
+    schemes, inconsistent shapes, fewer positions than asked for, more than one head or layer, NaN
+    and infinity, biases that are not zero, and attention masks that hide anything from the last
+    position.
     """
+    tensors = _without_prefixes(tensors)
     scheme = _scheme_of(tensors)
     for name in sorted(tensors):
         _check_accessory(scheme, name, tensors[name])
@@ -125,9 +134,26 @@ def canonical_weights(
             raise UnsupportedWeights(f"tensor {name}: missing (naming scheme: {scheme.title})")
     sizes: dict[str, int] = {}
     matrices = {short: _matrix(scheme, short, tensors[name], sizes) for short, name in scheme.matrices.items()}
+    stored = sizes["positions"]
+    if positions is not None and not 1 <= positions <= stored:
+        name = scheme.matrices["W_pos"]
+        raise UnsupportedWeights(f"tensor {name}: {stored} positions, {positions} asked for")
+    positions = stored if positions is None else positions
     if scheme.mask is not None and scheme.mask in tensors:
-        _check_mask(scheme.mask, tensors[scheme.mask], sizes["positions"])
+        _check_mask(scheme.mask, tensors[scheme.mask], stored, positions)
     return matrices
+
+
+def _without_prefixes(
+    tensors: Mapping[str, npt.NDArray[np.generic]],
+) -> Mapping[str, npt.NDArray[np.generic]]:
+    """`tensors` without what wrappers, one or several, put before every name."""
+    while tensors:
+        common = next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None)
+        if common is None:
+            break
+        tensors = {name.removeprefix(common): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def _scheme_of(tensors: Mapping[str, npt.NDArray[np.generic]]) -> Scheme:
@@ -156,20 +182,20 @@ def _check_accessory(scheme: Scheme, name: str, tensor: npt.NDArray[np.generic])
         raise UnsupportedWeights(f"tensor {name}: {reason}")
 
 
-def _check_mask(name: str, mask: npt.NDArray[np.generic], positions: int) -> None:
+def _check_mask(name: str, mask: npt.NDArray[np.generic], stored: int, positions: int) -> None:
     """Refuse the attention mask `mask` (true where a row may attend) if it has any effect.
 
-    The model is read at its last position, from which a causal mask hides nothing. An empty mask is
-    the placeholder of versions that build a causal mask while they run.
+    The model is read at the last of `positions`, from which a causal mask hides nothing. An empty
+    mask is the placeholder of versions that build a causal mask while they run.
     """
     if mask.shape == (0, 0):
         return
-    if mask.shape != (positions, positions) or mask.dtype != np.bool_:
+    if mask.shape != (stored, stored) or mask.dtype != np.bool_:
         raise UnsupportedWeights(
             f"tensor {name}: shape {list(mask.shape)} of {mask.dtype}, "
-            f"expected [positions={positions}, positions={positions}] of bool"
+            f"expected [positions={stored}, positions={stored}] of bool"
         )
-    if not np.all(mask[-1]):
+    if not np.all(mask[positions - 1, :positions]):
         raise UnsupportedWeights(f"tensor {name}: the mask hides positions from the last one")
 
 

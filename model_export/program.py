@@ -26,6 +26,7 @@ from checker.text import MAX_FILE_BYTES
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import _dyadic
 from model_export.exact_model_file import format_tensor
+from model_export.output_files import write_whole
 
 Array = npt.NDArray[np.float64]
 Weights = Mapping[str, npt.NDArray[np.generic]]
@@ -276,5 +277,5 @@ def export_program(weights: Weights, configuration: Mapping[str, object], output
         program = parse_program(text.encode("ascii"))
     except Declined as error:
         raise UnsupportedWeights(f"the checker would decline the model: {error}") from error
-    output.write_text(text, encoding="ascii", newline="\n")
+    write_whole(output, text.encode("ascii"))
     return program

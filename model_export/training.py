@@ -18,13 +18,16 @@ from rich.console import Console
 from rich.progress import track
 from safetensors.numpy import save
 
+from model_export.errors import UnsupportedWeights
+from model_export.exact_model import SIZES, export_model, model_text
+from model_export.floating_point import Weights
+from model_export.output_files import write_whole
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-Weights = Mapping[str, npt.NDArray[np.floating]]
-
-# Samples are drawn and evaluated this many at a time, to bound memory.
-SAMPLES_PER_BATCH = 16384
+MAX_STEPS = 10**9
+MAX_BATCH_SIZE = 2**20
 
 
 def train(
@@ -48,19 +51,21 @@ def train(
     matters nor changes: the same arguments give the same weights, with one version of PyTorch on
     one kind of processor. `progress` shows a progress bar on standard error.
 
-    Raises `ImportError` without PyTorch and `ValueError` for sizes below one.
+    Raises `ImportError` without PyTorch, and `ValueError` for numbers out of range, among them sizes of
+    which no model could be exported.
     """
-    sizes = {
-        "positions": positions,
-        "vocabulary": vocabulary,
-        "width": width,
-        "head_width": head_width,
-        "steps": steps,
-        "batch_size": batch_size,
+    limits = {
+        **{name: (low, high) for name, (_, low, high) in SIZES.items()},
+        "steps": (1, MAX_STEPS),
+        "batch_size": (1, MAX_BATCH_SIZE),
+        "seed": (0, None),
     }
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, found {size}")
+    sizes = {"positions": positions, "vocabulary": vocabulary, "width": width, "head_width": head_width}
+    for name, number in {**sizes, "steps": steps, "batch_size": batch_size, "seed": seed}.items():
+        low, high = limits[name]
+        if number < low or (high is not None and number > high):
+            most = "" if high is None else f" and at most {high}"
+            raise ValueError(f"{name} must be at least {low}{most}, found {number}")
     try:
         import torch
     except ImportError as error:
@@ -86,6 +91,7 @@ def train(
         weights = {
             name: (torch.randn(shape, generator=initial) * scale).requires_grad_() for name, shape in shapes.items()
         }
+        _check_length(weights)
         optimizer = torch.optim.AdamW(weights.values(), lr=learning_rate, betas=betas, weight_decay=weight_decay)
         for _ in track(
             range(steps),
@@ -94,7 +100,7 @@ def train(
             disable=not progress,
         ):
             tokens = torch.randint(vocabulary, (batch_size, positions), generator=data)
-            loss = torch.nn.functional.cross_entropy(_last_logits(weights, tokens), tokens.max(dim=1).values)
+            loss = torch.nn.functional.cross_entropy(last_logits(weights, tokens), tokens.max(dim=1).values)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -103,7 +109,7 @@ def train(
         torch.set_num_threads(threads)
 
 
-def _last_logits(weights: "Mapping[str, Tensor]", tokens: "Tensor") -> "Tensor":
+def last_logits(weights: "Mapping[str, Tensor]", tokens: "Tensor") -> "Tensor":
     """The logits [batch, vocabulary] at the last position of `tokens` [batch, positions]."""
     residual = weights["W_E"][tokens] + weights["W_pos"]
     last = residual[:, -1]
@@ -115,37 +121,12 @@ def _last_logits(weights: "Mapping[str, Tensor]", tokens: "Tensor") -> "Tensor":
     return (last + mixed @ weights["W_V"] @ weights["W_O"]) @ weights["W_U"]
 
 
-def sampled_accuracy(weights: Weights, samples: int, seed: int) -> float:
-    """The fraction of `samples` uniform random inputs that the model answers correctly.
-
-    `weights` has the short names and shapes of `train`. The forward pass is in float64; an input is
-    correct when the largest token's logit is strictly greater than every other logit. This is an
-    estimate: the standard error is sqrt(a * (1 - a) / samples) at accuracy a.
-
-    Raises `ValueError` for fewer than one sample.
-    """
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1, found {samples}")
-    exact = {name: np.asarray(weight, dtype=np.float64) for name, weight in weights.items()}
-    w_q, w_k = exact["W_Q"], exact["W_K"]
-    qk = w_q @ w_k.T / math.sqrt(w_q.shape[1])
-    ov = exact["W_V"] @ exact["W_O"] @ exact["W_U"]
-    generator = np.random.default_rng(seed)
-    correct = 0
-    for start in range(0, samples, SAMPLES_PER_BATCH):
-        size = min(SAMPLES_PER_BATCH, samples - start)
-        tokens = generator.integers(len(exact["W_E"]), size=(size, len(exact["W_pos"])))
-        residual = exact["W_E"][tokens] + exact["W_pos"]
-        last = residual[:, -1]
-        scores = np.einsum("bnd,bd->bn", residual, last @ qk)
-        pattern = np.exp(scores - scores.max(axis=1, keepdims=True))
-        pattern /= pattern.sum(axis=1, keepdims=True)
-        logits = last @ exact["W_U"] + np.einsum("bn,bnd->bd", pattern, residual) @ ov
-        rows, labels = np.arange(size), tokens.max(axis=1)
-        of_label = logits[rows, labels]
-        logits[rows, labels] = -np.inf
-        correct += int(np.count_nonzero(of_label > logits.max(axis=1)))
-    return correct / samples
+def _check_length(weights: "Mapping[str, Tensor]") -> None:
+    """Refuse a model too large to be exported: the text of trained weights is about as long as at first."""
+    try:
+        model_text(export_model({name: weight.detach().numpy() for name, weight in weights.items()}))
+    except UnsupportedWeights as error:
+        raise ValueError(f"these sizes cannot be exported: {error}") from error
 
 
 def save_weights(weights: Weights, path: Path, metadata: Mapping[str, object]) -> None:
@@ -166,4 +147,4 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, object]) -
     recipe = json.dumps(metadata, sort_keys=True)
     # safetensors writes memory as it lies, so views must become contiguous first.
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    path.write_bytes(save(contiguous, metadata={"recipe": recipe}))
+    write_whole(path, save(contiguous, metadata={"recipe": recipe}))

@@ -14,8 +14,10 @@ from typing import Any
 from checker.model import model_hash
 from model_export.exact_model import export_model
 from model_export.exact_model_file import format_model
+from model_export.floating_point import sampled_accuracy
 from model_export.naming import canonical_weights
-from model_export.training import sampled_accuracy, save_weights, train
+from model_export.output_files import write_whole
+from model_export.training import save_weights, train
 from model_export.weights_files import read_weights
 
 MANIFEST = "manifest.json"
@@ -34,7 +36,7 @@ def regenerate(directory: Path) -> None:
         weights_path = directory / f"{name}.safetensors"
         save_weights(train(**entry["recipe"]), weights_path, entry["recipe"])
         manifest[name] = describe(weights_path, entry["recipe"])
-        path.write_text(json.dumps(manifest, indent=2) + "\n")
+        write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode("ascii"))
 
 
 def describe(weights_path: Path, recipe: dict[str, Any]) -> dict[str, Any]:

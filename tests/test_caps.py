@@ -1,4 +1,4 @@
-"""`compact-proofs check --max-seconds --max-memory`: a check that is ended, by a cap or otherwise, is declined."""
+"""`compact-proofs check --max-seconds --max-memory`: a check that is ended, by a cap or otherwise, accepts nothing."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compact_proofs import command_line
-from compact_proofs.isolated import Caps, CheckerFailed, run_capped
+from compact_proofs.isolated import Caps, CheckerFailed, OverCap, run_capped
 
 PROGRAM = Path(__file__).parent.parent / "verified" / "compact-proofs-verified"
 PLENTY = ["--max-seconds", "60", "--max-memory", "2GiB"]
@@ -24,9 +24,13 @@ def outcome(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
     return code, *capsys.readouterr()
 
 
-def failure(script: str, caps: Caps = Caps(seconds=30)) -> str:  # noqa: B008
+def failure(
+    script: str,
+    caps: Caps = Caps(seconds=30),  # noqa: B008
+    kind: type[Exception] = CheckerFailed,
+) -> str:
     """Why a shell script is no whole check."""
-    with pytest.raises(CheckerFailed) as raised:
+    with pytest.raises(kind) as raised:
         run_capped(["/bin/sh", "-c", script], caps)
     return str(raised.value)
 
@@ -53,34 +57,34 @@ def test_refusals_are_passed_on(
 ) -> None:
     forged = tmp_path / "forged.certificate"
     forged.write_bytes(tiny_certificate.read_bytes().replace(b"correct 215\n", b"correct 216\n"))
-    assert outcome(capsys, tiny_model, forged, *PLENTY)[0] == 1
+    assert outcome(capsys, tiny_model, forged, *PLENTY)[0] == 10
     code, output, errors = outcome(capsys, tiny_certificate, tiny_model, "--json", *PLENTY)
-    assert (code, json.loads(output)["verdict"]) == (2, "declined") and errors.startswith("declined: model: ")
+    assert (code, json.loads(output)["verdict"]) == (20, "declined") and errors.startswith("declined: model: ")
     code, output, errors = outcome(capsys, tmp_path / "missing", tiny_certificate, *PLENTY)
-    assert (code, output) == (2, "") and "No such file" in errors
+    assert (code, output) == (20, "") and "No such file" in errors
+    assert outcome(capsys, tiny_model, "--", "--help", *PLENTY)[0] == 2
+
+
+def test_files_of_the_shell(tiny_model: Path, tiny_certificate: Path) -> None:
+    """A pipe that has no name but its number is passed on."""
+    script = '"$0" -m compact_proofs check "$1" /dev/fd/9 --max-seconds 60 9< <(cat "$2")'
+    command = ["bash", "-c", script, sys.executable, tiny_model, tiny_certificate]
+    assert subprocess.run(command, stdout=subprocess.PIPE).returncode == 0
 
 
 @pytest.mark.parametrize("json_option", [[], ["--json"]])
-@pytest.mark.parametrize(
-    ("cap", "named"),
-    [
-        (["--max-seconds", "0.02"], "--max-seconds 0.02"),
-        (["--max-memory", "20MiB"], "--max-memory 20971520"),
-        (["--max-memory", "60MiB", "--max-seconds", "30"], "--max-seconds 30 --max-memory 62914560"),
-        (["--max-memory", "1"], "--max-memory 1"),
-    ],
-)
-def test_a_cap_declines(
+@pytest.mark.parametrize("kernel", ["python", "coq"])
+def test_too_much_time_is_declined(
     tiny_model: Path,
     tiny_certificate: Path,
-    cap: list[str],
-    named: str,
+    kernel: str,
     json_option: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, *cap, *json_option)
-    assert code == 2
-    assert errors.startswith("declined: ") and errors.count("\n") == 1 and named in errors
+    arguments = [tiny_model, tiny_certificate, "--kernel", kernel, "--max-seconds", "0.02", *json_option]
+    code, output, errors = outcome(capsys, *arguments)
+    assert code == 20
+    assert errors == "declined: the check took longer than --max-seconds 0.02 allows\n"
     if json_option:
         verdict = json.loads(output)
         assert (verdict["verdict"], verdict["correct_at_least"]) == ("declined", 0)
@@ -89,26 +93,47 @@ def test_a_cap_declines(
         assert output == ""
 
 
-@pytest.mark.parametrize("cap", ["--max-seconds=0.05", "--max-memory=3MiB"])
-def test_a_cap_declines_the_verified_checker(
-    tiny_model: Path, tiny_certificate: Path, cap: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kernel", ["python", "coq", "both"])
+@pytest.mark.parametrize("cap", ["--max-memory=20971520", "--max-memory=62914560", "--max-memory=1"])
+def test_too_little_memory_to_begin_is_no_verdict(
+    tiny_model: Path, tiny_certificate: Path, cap: str, kernel: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, "--kernel", "coq", cap)
-    assert (code, output) == (2, "") and cap.partition("=")[0] in errors
+    """Nothing is said about the files where Python or a library does not start."""
+    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, "--json", "--kernel", kernel, cap)
+    assert (code, output) == (40, "")
+    assert errors.startswith("compact-proofs: the check ") and errors.count("\n") == 1
+    assert f" without a verdict, under {cap.replace('=', ' ')}" in errors
 
 
-def test_memory_that_runs_out_during_the_check() -> None:
+def test_memory_that_runs_out_during_the_check(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Python says so itself, but not which cap it was."""
-    script = "echo 'declined: resources: MemoryError' >&2; exit 2"
-    assert failure(script, Caps(memory=2**30)) == "resources: MemoryError, under --max-memory 1073741824"
-    script = "echo 'declined: the verified checker ended with code -9' >&2; exit 2"
-    assert failure(script, Caps(5)) == "the verified checker ended with code -9, under --max-seconds 5"
+    script = "echo 'declined: resources: MemoryError' >&2; exit 20"
+    said = "resources: MemoryError, under --max-memory 1073741824"
+    assert failure(script, Caps(memory=2**30), OverCap) == said
+    monkeypatch.setattr(command_line, "run_capped", lambda _, caps: run_capped(["/bin/sh", "-c", script], caps))
+    assert outcome(capsys, tiny_model, tiny_model, "--max-memory=1GiB") == (20, "", f"declined: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "passed"), [(2, True), (30, True), (40, False), (0, False), (10, False), (20, False), (1, False)]
+)
+def test_why_there_is_no_verdict_is_passed_on(code: int, passed: bool) -> None:
+    """Of a checker that was ended, with the caps, which may be the reason."""
+    script = f"echo 'compact-proofs: why' >&2; exit {code}"
+    if passed:
+        assert run_capped(["/bin/sh", "-c", script], Caps(5)) == (code, "", "compact-proofs: why\n")
+    elif code == 40:
+        assert failure(script, Caps(5)) == "why, under --max-seconds 5"
+    else:
+        assert failure(script, Caps(5)) == f"the check ended with code {code} without a verdict, under --max-seconds 5"
 
 
 def test_time_that_runs_out_ends_all_processes() -> None:
     """Also those that the check has started."""
     start = time.perf_counter()
-    with pytest.raises(CheckerFailed, match="longer than --max-seconds 0.3"):
+    with pytest.raises(OverCap, match="longer than --max-seconds 0.3"):
         run_capped(["/bin/sh", "-c", f"sleep 100 & echo {LINE}; sleep 100"], Caps(0.3))
     assert time.perf_counter() - start < 10
 
@@ -127,8 +152,11 @@ def test_memory_is_capped() -> None:
         ("kill -SEGV $$", "was ended by SIGSEGV"),
         ("exit 0", "ended with code 0"),
         ("exit 1", "ended with code 1"),
+        ("exit 10", "ended with code 10"),
+        ("exit 20", "ended with code 20"),
         (f"echo {LINE}; exit 3", "ended with code 3"),
-        (f"echo {LINE}; exit 1", "ended with code 1"),
+        (f"echo {LINE}; exit 10", "ended with code 10"),
+        ("echo 'declined: x' >&2; echo 'declined: y' >&2; exit 20", "ended with code 20"),
         (f"printf '%s' '{LINE}'", "ended with code 0"),
         (f"echo {LINE[:-20]}; echo {LINE}", "ended with code 0"),
         ("echo rejected: group", "ended with code 0"),
@@ -137,7 +165,7 @@ def test_memory_is_capped() -> None:
         ("echo '{}'", "ended with code 0"),
         (f"echo '{LINE}'; echo Traceback >&2", "ended with code 0"),
         ("echo Traceback >&2; exit 1", "ended with code 1"),
-        ("echo 'declined: x' >&2; exit 1", "ended with code 1"),
+        ("echo 'declined: x' >&2; exit 10", "ended with code 10"),
     ],
 )
 def test_anything_but_a_whole_verdict_is_none(script: str, reason: str) -> None:
@@ -157,7 +185,7 @@ def test_killed_from_outside(
 
     monkeypatch.setattr(subprocess, "Popen", killed)
     code, output, errors = outcome(capsys, tiny_model, tiny_certificate, *PLENTY)
-    assert (code, output) == (2, "") and "SIGKILL without a verdict" in errors
+    assert (code, output) == (40, "") and "SIGKILL without a verdict" in errors
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "x", "", "1MB", "512mib", "01", "1e9"])

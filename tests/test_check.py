@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -219,7 +220,7 @@ def test_a_forged_certificate_is_rejected_without_asserts(files: tuple[Path, Pat
     forged.write_bytes(text.replace(b"correct 64", b"correct 65", 1))
     for options in ((), ("-O",)):
         result = run((files[0], forged), *options)
-        assert result.returncode == 1
+        assert result.returncode == 10
         assert result.stderr == "rejected: total: claimed 65 correct, found 64 in the groups\n"
         assert json.loads(result.stdout)["correct_at_least"] == 0
 
@@ -234,7 +235,7 @@ def test_exit_codes(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Cap
     data = files[0].read_bytes()
     false = tmp_path / "false"
     false.write_bytes(certificate_file(data, [Group(0, 0, 0, 2, (one_check(0),))], [singletons(4)]))
-    assert main([model, str(false)]) == 1
+    assert main([model, str(false)]) == 10
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == "rejected: group label 0 queries 0 0: claimed 2 correct of 1, found 1\n"
@@ -244,12 +245,9 @@ def test_exit_codes(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Cap
         ([model, model], "declined: certificate: token 1: expected compact-proofs-certificate"),
         ([model, str(tmp_path)], f"declined: {tmp_path}: Is a directory"),
         ([model, str(tmp_path / "none")], f"declined: {tmp_path / 'none'}: No such file or"),
-        (
-            [model, os.devnull],
-            "declined: certificate: token 1: expected compact-proofs-certificate",
-        ),
+        ([model, os.devnull], f"declined: {os.devnull}: neither a regular file nor a pipe"),
     ):
-        assert main(arguments) == 2
+        assert main(arguments) == 20
         output = capsys.readouterr()
         assert output.out == "" and output.err.startswith(expected)
         assert output.err.count("\n") == 1
@@ -260,8 +258,8 @@ def test_the_verdict_in_json(files: tuple[Path, Path], capsys: pytest.CaptureFix
     model, certificate = map(str, files)
     for arguments, code, reason in (
         ([model, certificate], 0, ""),
-        ([certificate, model], 2, "model: token 1: expected compact-proofs-model, found 'compact-proofs-certificate'"),
-        ([model, "none"], 2, "none: No such file or directory"),
+        ([certificate, model], 20, "model: token 1: expected compact-proofs-model, found 'compact-proofs-certificate'"),
+        ([model, "none"], 20, "none: No such file or directory"),
     ):
         assert main([*arguments, "--json"]) == code
         output = capsys.readouterr()
@@ -273,18 +271,84 @@ def test_the_verdict_in_json(files: tuple[Path, Path], capsys: pytest.CaptureFix
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0
+    assert main(["model", "certificate", "--help"]) == 2  # 0 is a verdict, and a file may have this name
     words = " ".join(capsys.readouterr().out.split())
     assert words == (
         "usage: python -m checker [-h] [--json] model certificate "
         "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`. "
-        "Exit codes: 0 accepted, 1 rejected (a claim is not established), "
-        "2 declined (malformed, unsupported or over a limit). "
+        "Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed, unsupported, over a "
+        "limit, or not readable). No other code is a verdict: 74 is one that could not be printed, 2 wrong usage or "
+        "--help, and 1 an error of Python, such as a missing library. "
         "positional arguments: model exact model file certificate certificate file "
         "options: -h, --help show this help message and exit --json print the verdict as one JSON object"
     )
+
+
+def test_wrong_usage_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["model"], ["model", "certificate", "more\naccepted: at least 1"], ["--yes", "a", "b"]):
+        assert main(arguments) == 2
+        output = capsys.readouterr()
+        assert output.out == "" and "accepted: " not in [line[:10] for line in output.err.splitlines()]
+
+
+def test_names_stay_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "é\n\raccepted: at least 1 \x1b[2J\x9b\u202e\u2028\udcff"
+    reason = r"é\n\raccepted: at least 1 \x1b[2J\x9b\u202e\u2028\udcff: No such file or directory"
+    assert main([name, name, "--json"]) == 20
+    output = capsys.readouterr()
+    assert output.err == f"declined: {reason}\n"
+    assert json.loads(output.out)["reason"] == reason
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("stream", [None, "/dev/full"])
+def test_a_verdict_that_cannot_be_printed_is_none(
+    stream: str | None,
+    accepted: bool,
+    as_json: list[str],
+    files: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither on a stream that was closed nor on one that is full, whichever of the two it is for."""
+    arguments = [*map(str, files if accepted else files[::-1]), *as_json]
+    full = open(stream, "w") if stream else None  # noqa: SIM115
+    monkeypatch.setattr(sys, "stdout" if accepted else "stderr", full)
+    assert main(arguments) == 74
+    output = capsys.readouterr()
+    assert (output.out == "") == (accepted or not as_json)
+    assert output.err.startswith("no verdict: it cannot be printed: ") == accepted
+    if full:
+        with pytest.raises(OSError, match="No space"):
+            full.close()
+
+
+def test_pipes(tmp_path: Path) -> None:
+    """Read to their end, however slowly somebody writes; given up where nobody does."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="nobody writes to this pipe") as caught:
+        read(str(path))
+    assert caught.value.filename == str(path)
+    for script in ("printf text", "printf t; sleep 0.2; printf ext", "sleep 1.2; printf text"):
+        with subprocess.Popen(["/bin/sh", "-c", f'exec > "$0"; {script}', path]):
+            assert read(str(path)) == b"text"
+    with subprocess.Popen(["/bin/sh", "-c", 'exec > "$0"', path]), pytest.raises(OSError, match="nobody writes"):
+        read(str(path))
+
+
+def test_counts_of_groups(files: tuple[Path, Path]) -> None:
+    """Up to the claim that fails, which is among them."""
+    model, certificate = (path.read_bytes() for path in files)
+    counts: list[int] = []
+    assert check(model, certificate, counts).correct_at_least == sum(counts) == 64
+    lines = certificate.decode().splitlines(keepends=True)
+    second = [i for i, line in enumerate(lines) if line.startswith("group ")][1]
+    lines[second] = re.sub(r"correct \d+", f"correct {counts[1] + 1}", lines[second])
+    found: list[int] = []
+    assert check(model, "".join(lines).encode(), found).verdict == "rejected"
+    assert found == counts[:2]
 
 
 # The module is in use by these tests already.
@@ -296,6 +360,10 @@ def test_the_program_takes_its_arguments_from_the_command_line(
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("checker", run_name="__main__")
     assert caught.value.code == 0 and capsys.readouterr().out.startswith("accepted: ")
+    monkeypatch.setattr(os, "_exit", lambda code: sys.exit(f"at once, with {code}"))
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit, match="at once, with 74"):
+        runpy.run_module("checker", run_name="__main__")
 
 
 def test_what_is_read_of_a_file(tmp_path: Path) -> None:
@@ -414,8 +482,11 @@ def test_a_proof_may_be_as_long_as_the_limit(limited: str) -> None:
 
 
 @pytest.mark.outside_mutation
-def test_endless_files_are_read_to_the_limit_only() -> None:
-    assert main(["/dev/zero", "/dev/zero"]) == 2
+def test_endless_files_are_read_to_the_limit_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["/bin/sh", "-c", 'exec cat /dev/zero > "$0"', tmp_path / "pipe"]):
+        assert len(read(str(tmp_path / "pipe"))) == MAX_FILE_BYTES + 1
+    assert main(["/dev/zero", "/dev/zero"]) == 20
 
 
 @pytest.mark.outside_mutation
@@ -435,5 +506,5 @@ def test_long_integers_under_a_lower_limit_of_digits(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert run.returncode == 1
+    assert run.returncode == 10
     assert run.stderr.startswith("rejected: total: claimed 1000")

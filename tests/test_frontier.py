@@ -1,27 +1,34 @@
 """The frontier: all proofs of the tiny model, kept and used again, its table and its picture."""
 
 import csv
+import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import certificates as certificates_package
+import checker
 from certificates.strategies import CLASSES, STRATEGIES
-from checker import check
+from checker import Verdict, check
 from checker.errors import Declined
 from compact_proofs import frontier as frontier_module
 from compact_proofs.command_line import main
-from compact_proofs.frontier import Missing, Point, frontier
-from compact_proofs.frontier_plot import PUBLISHED, draw, published_points
+from compact_proofs.frontier import Missing, Point, Task, code_version, find, frontier
+from compact_proofs.frontier_plot import PUBLISHED, draw, picture, published_points, untrained_points
 from compact_proofs.frontier_table import BASELINE, Row, pareto, table, write_csv
+from compact_proofs.isolated import CheckerFailed, check_isolated
 
 ROOT = Path(__file__).parent.parent
 PRICES = (12, 44)
@@ -74,38 +81,56 @@ def test_every_strategy_is_proved_and_checked(first: Run, tiny_model: Path, outp
         assert min(point.prove_seconds, point.check_seconds) > 0
 
 
-def test_a_second_run_proves_nothing(first: Run, tiny_model: Path, output: Path) -> None:
+def certificates(folder: Path) -> dict[str, tuple[int, int]]:
+    """The certificates that are kept, and which files they are: what is found again is a new one."""
+    stats = {path.name: path.stat() for path in folder.rglob("*.certificate")}
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def test_a_second_run_proves_nothing_and_checks_everything(first: Run, tiny_model: Path, output: Path) -> None:
+    before = certificates(output)
     second = Run(tiny_model, output)
-    assert second.tasks == 0
-    assert set(map(repr, second.points)) == set(map(repr, first.points))
+    assert certificates(output) == before
+    assert numbers(second.points) == numbers(first.points)
+    times = {point.setting: point.prove_seconds for point in first.points}
+    assert {point.setting: point.prove_seconds for point in second.points} == times
+    # The times of the checks are those of this run.
+    assert {point.check_seconds for point in second.points}.isdisjoint(point.check_seconds for point in first.points)
+    assert list(output.rglob("*.partial")) == []
 
 
-def cut(data: bytes) -> bytes:
-    return data[: len(data) // 2]
+# Of one strategy, in this process, which takes less time.
 
 
-def another_model(data: bytes) -> bytes:
+@pytest.fixture
+def exact(tiny_model: Path, tmp_path: Path) -> Task:
+    """A task that has been done once."""
+    task = Task(tiny_model, "exact", (None,), tmp_path)
+    find(task)
+    return task
+
+
+def point(task: Task) -> Point:
+    (found,) = find(task)
+    assert isinstance(found, Point)
+    assert (found.verdict.verdict, found.verdict.correct_at_least) == ("accepted", 215)
+    return found
+
+
+def another_time(data: bytes) -> bytes:
     record = json.loads(data)
-    record["verdict"]["model_sha256"] = "0" * 64
+    record["prove_seconds"] += 1.0
     return json.dumps(record).encode()
 
 
-def rejected(data: bytes) -> bytes:
-    record = json.loads(data)
-    record["verdict"]["verdict"] = "rejected"
-    return json.dumps(record).encode()
+def sealed(seconds: object) -> Callable[[bytes], bytes]:
+    """A record that was made on purpose."""
 
+    def forge(data: bytes) -> bytes:
+        record = {"certificate_sha256": json.loads(data)["certificate_sha256"], "prove_seconds": seconds}
+        return json.dumps({**record, "sha256": sha256(json.dumps(record).encode()).hexdigest()}).encode()
 
-def text_for_a_number(data: bytes) -> bytes:
-    record = json.loads(data)
-    record["verdict"]["operations"] = "few"
-    return json.dumps(record).encode()
-
-
-def without_times(data: bytes) -> bytes:
-    record = json.loads(data)
-    del record["prove_seconds"]
-    return json.dumps(record).encode()
+    return forge
 
 
 @pytest.mark.parametrize(
@@ -113,47 +138,119 @@ def without_times(data: bytes) -> bytes:
     [
         ("json", None),
         ("certificate", None),
-        ("json", cut),
-        ("certificate", cut),
+        ("json", lambda data: data[: len(data) // 2]),
+        ("certificate", lambda data: data[: len(data) // 2]),
         ("certificate", lambda data: data.replace(b"1", b"2", 1)),
         ("json", lambda data: b"\xff" + data),
         ("json", lambda data: b"[]"),
-        ("json", another_model),
-        ("json", rejected),
-        ("json", text_for_a_number),
-        ("json", without_times),
+        ("json", lambda data: b"{}"),
+        ("json", another_time),
+        ("json", sealed("few")),
     ],
 )
 def test_what_is_damaged_or_gone_is_found_again(
-    first: Run,
-    tiny_model: Path,
-    output: Path,
-    suffix: str,
-    damage: Callable[[bytes], bytes] | None,
+    exact: Task, suffix: str, damage: Callable[[bytes], bytes] | None
 ) -> None:
-    (path,) = output.rglob(f"exact.{suffix}")
+    path, before = exact.results / f"exact.{suffix}", certificates(exact.results)
     if damage:
         path.write_bytes(damage(path.read_bytes()))
     else:
         path.unlink()
-    again = Run(tiny_model, output)
-    assert again.tasks == 1
-    assert numbers(again.points) == numbers(first.points)
-    assert Run(tiny_model, output).tasks == 0
+    point(exact)
+    again = certificates(exact.results)
+    assert again != before
+    point(exact)
+    assert certificates(exact.results) == again
 
 
+def test_what_was_kept_is_only_believed_about_the_time_of_the_proof(exact: Task) -> None:
+    """A certificate and its record that were changed together are checked like any other."""
+    path = exact.results / "exact.certificate"
+    proved = path.read_bytes()
+    for old, new, kept in ((b"correct 215\n", b"correct 216\n", False), (b"", b"", True)):
+        changed = proved.replace(old, new, 1)
+        path.write_bytes(changed)
+        record = {"certificate_sha256": sha256(changed).hexdigest(), "prove_seconds": 1.5}
+        seal = sha256(json.dumps(record).encode()).hexdigest()
+        path.with_suffix(".json").write_text(json.dumps({**record, "sha256": seal}))
+        assert (point(exact).prove_seconds == 1.5) == kept
+        assert path.read_bytes() == proved
+
+
+def test_a_model_that_changes_meanwhile_is_noticed(exact: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def about_another(model: Path, certificate: Path) -> tuple[Verdict, float]:
+        verdict, seconds = check_isolated(model, certificate)
+        return replace(verdict, model_sha256="0" * 64), seconds
+
+    monkeypatch.setattr(frontier_module, "check_isolated", about_another)
+    with pytest.raises(CheckerFailed, match="was changed while it was in use"):
+        find(exact)
+
+
+@pytest.mark.parametrize("package", [checker, certificates_package])
 def test_points_of_other_code_are_not_used(
-    first: Run, tiny_model: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+    package: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = {name: STRATEGIES[name] for name in ("trivial", "exact")}
-    monkeypatch.setattr(frontier_module, "STRATEGIES", few)
-    assert Run(tiny_model, output).tasks == 0
-    monkeypatch.setattr(frontier_module, "code_version", lambda: "0" * 64)
-    assert Run(tiny_model, output).tasks == 2
+    """Neither of another kernel nor of other strategies."""
+    before, copy = code_version(), tmp_path / "copy"
+    shutil.copytree(next(iter(package.__path__)), copy)
+    monkeypatch.setattr(package, "__path__", [str(copy)])
+    versions = []
+    for changed in ([], sorted(copy.rglob("*.py"))[1:2]):
+        for path in changed:
+            path.write_text(path.read_text() + "# changed\n")
+        code_version.cache_clear()
+        versions.append(code_version())
+    code_version.cache_clear()
+    assert versions[0] == before != versions[1]
+
+
+def test_results_are_kept_under_the_version_of_the_code(first: Run, tiny_model: Path, output: Path) -> None:
+    folder = output / "results" / sha256(tiny_model.read_bytes()).hexdigest()[:16] / code_version()[:16]
+    assert (folder / "exact.certificate").exists()
+
+
+def test_a_shared_search_counts_for_each_of_its_proofs(
+    exact: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate, clock = (exact.results / "exact.certificate").read_bytes(), [0.0]
+
+    class Search:
+        def __init__(self, data: bytes, cuts: object) -> None:
+            clock[0] += 100.0
+
+        def prove(self, price: float) -> tuple[bytes, int, int]:
+            clock[0] += 1 / price
+            return certificate, 0, 0
+
+    monkeypatch.setattr(frontier_module, "ShortProofs", Search)
+    monkeypatch.setattr(frontier_module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    found = find(Task(exact.model, "sub-cubic", (1, 2, 3), tmp_path / "shared"))
+    assert [point.prove_seconds for point in found if isinstance(point, Point)] == [102.0, 104.0, 108.0]
+
+
+def test_several_runs_in_one_folder(tiny_model: Path, tmp_path: Path) -> None:
+    """At the same time."""
+    script = (
+        "import sys; from pathlib import Path; from compact_proofs.frontier import Task, find\n"
+        "task = Task(Path(sys.argv[1]), 'exact', (None,), Path(sys.argv[2]))\n"
+        "input()\n"
+        "for _ in range(2):\n"
+        "    [found] = find(task)\n"
+        "    assert found.verdict.correct_at_least == 215\n"
+        "    (task.results / 'exact.json').unlink(missing_ok=True)\n"
+    )
+    command = [sys.executable, "-c", script, tiny_model, tmp_path]
+    runs = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(4)]
+    for run in runs:
+        run.communicate(b"\n")
+    assert [run.returncode for run in runs] == [0] * 4
+    assert {path.name for path in tmp_path.iterdir()} <= {"exact.certificate", "exact.json"}
 
 
 def test_too_many_inputs_to_try(first: Run, tiny_model: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frontier_module, "MAX_TRIED_INPUTS", 215)
+    monkeypatch.setattr(frontier_module, "STRATEGIES", {name: STRATEGIES[name] for name in ("exact", "brute-force")})
     run = Run(tiny_model, output)
     assert [(missing.setting.strategy, missing.reason) for missing in run.missing] == [
         ("brute-force", "216 inputs are too many to try each")
@@ -246,6 +343,49 @@ def test_published_points_are_of_our_classes() -> None:
     assert published_points(216) == []
 
 
+def as_max_of_4(rows: list[Row]) -> list[Row]:
+    return [replace(row, total=64**4) for row in rows]
+
+
+def test_every_published_point_is_drawn(rows: list[Row]) -> None:
+    wanted = sorted((float(point["operations"]), float(point["bound"])) for point in published_points(64**4))
+    for axes in picture(as_max_of_4(rows)).axes:
+        drawn = sorted(
+            (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+            for line in axes.lines
+            if line.get_marker() in "+x" and len(line.get_xdata()) == 1
+        )
+        assert drawn == wanted
+
+
+def test_the_baseline_of_untrained_weights_is_drawn(rows: list[Row]) -> None:
+    models = untrained_points(64**4)
+    assert len(models) == 5
+    # In the end all of the accuracy of every model is proved; before, more and more of it.
+    assert all(max(points)[1] == 1 for points in models.values())
+    for axes in picture(as_max_of_4(rows)).axes:
+        (line,) = (line for line in axes.lines if line.get_linestyle() == ":")
+        heights = line.get_ydata()
+        assert list(heights) == sorted(heights)
+        assert heights[-1] == pytest.approx(215 / 216)
+        assert line.get_xdata()[-1] == max(max(points)[0] for points in models.values())
+    assert not [line for axes in picture(rows).axes for line in axes.lines if line.get_linestyle() == ":"]
+
+
+def test_the_best_published_bound_of_a_class_is_shown() -> None:
+    spec = importlib.util.spec_from_file_location("by_class", ROOT / "benchmarks" / "frontier_by_class.py")
+    assert spec and spec.loader
+    by_class = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(by_class)
+    for name in {published for *_, published in by_class.LIMITS}:
+        points = [p for p in published_points(64**4) if p["class"] == name and "mean" not in p["source"]]
+        shown = by_class.best_published(name)
+        if points:
+            assert float(shown.split(" ")[0]) >= round(max(float(point["bound"]) for point in points), 3)
+    assert by_class.best_published("sub-cubic") == "0.838 (2.53M, exact EQKE, seed 50)"
+    assert by_class.best_published("low-rank") == "-"
+
+
 def test_the_command(
     first: Run,
     tiny_model: Path,
@@ -266,6 +406,8 @@ def test_the_command(
     for name in ("frontier.csv", "frontier.svg", "frontier.png"):
         assert (output / name).stat().st_size > 1000
         assert name in printed.out
+    few = {name: STRATEGIES[name] for name in ("trivial", "exact", "brute-force")}
+    monkeypatch.setattr(frontier_module, "STRATEGIES", few)
     assert main([*arguments, "--best"]) == 0
     best = capsys.readouterr().out
     assert len(best.splitlines()) < len(printed.out.splitlines())

@@ -308,7 +308,7 @@ def test_both_parsers_of_bytes(capsys: pytest.CaptureFixture[str], monkeypatch: 
         parsers_atheris.parse_both(data[:-2])
     monkeypatch.setitem(sys.modules, "atheris", None)
     assert parsers_atheris.main() == 2
-    assert "pip install 'compact-proofs[atheris]'" in capsys.readouterr().err
+    assert "pip install '.[atheris]' in a clone" in capsys.readouterr().err
 
 
 def test_bad_usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +322,7 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         monkeypatch.delattr(fuzzing, name, raising=False)
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     assert main(["fuzz", "--examples", "1"]) == 2
-    assert "pip install 'compact-proofs[fuzz]'" in capsys.readouterr().err
+    assert "pip install '.[fuzz]' in a clone" in capsys.readouterr().err
 
 
 def test_a_process_that_is_killed_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ def test_certificates_are_printed_as_they_are_read() -> None:
         (lambda data: data.replace(b" ", b"\x1c", 1), "token 1: expected compact-proofs-"),
         (lambda data: data.replace(b" ", b"  ", 1), "token 2: expected 1, found ''"),
         (lambda data: data.replace(b" ", b"\n", 1), "token 2: expected 1, found "),
-        (lambda data: data.replace(b" 1\n", b" 2\n", 1), "token 2: expected 1, found '2'"),
+        (lambda data: data.replace(b" 1\n", b" 3\n", 1), "token 2: expected 1, found '3'"),
         (lambda data: data.replace(b" 1\n", b" 01\n", 1), "token 2: expected 1, found '01'"),
         (lambda data: data.replace(b"compact-", b"Compact-"), "token 1: expected compact-proofs-"),
         (lambda data: b"\x80\x04]q\x00.", "not ASCII text"),

@@ -11,8 +11,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from checker.model import MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH
+from model_export.floating_point import sampled_accuracy
 from model_export.naming import canonical_weights
-from model_export.training import sampled_accuracy, save_weights, train
+from model_export.training import save_weights, train
 from model_export.weights_files import read_weights
 
 SIZES = {"positions": 3, "vocabulary": 5, "width": 6, "head_width": 2}
@@ -63,15 +65,35 @@ def test_training_learns() -> None:
     assert sampled_accuracy(quick(steps=600, width=8, head_width=4), 2000, seed=1) > 0.9
 
 
-@pytest.mark.parametrize("name", ["positions", "vocabulary", "width", "head_width"])
-def test_sizes_must_be_positive(name: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name} must be at least 1, found 0$"):
-        quick(**{name: 0})
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("positions", 2, MAX_POSITIONS),
+        ("vocabulary", 1, MAX_VOCABULARY),
+        ("width", 1, MAX_WIDTH),
+        ("head_width", 1, MAX_WIDTH),
+        ("steps", 1, 10**9),
+    ],
+)
+def test_what_cannot_be_exported_is_not_trained(name: str, least: int, most: int) -> None:
+    for number in (-1, least - 1, most + 1, 10**30):
+        with pytest.raises(ValueError, match=f"^{name} must be at least {least} and at most {most}, found {number}$"):
+            quick(**{name: number})
 
 
-def test_steps_and_samples_must_be_positive() -> None:
-    with pytest.raises(ValueError, match=r"^steps must be at least 1, found 0$"):
-        quick(steps=0)
+def test_models_with_a_text_over_the_limit_are_not_trained() -> None:
+    """Each size is within its limit, but the checker does not read so much."""
+    with pytest.raises(ValueError, match=r"^these sizes cannot be exported: tensor W_E: at least \d+ characters"):
+        train(4, 1024, 1024, 1, seed=0, steps=10**9, progress=False)
+
+
+def test_seeds_may_be_large_but_not_negative() -> None:
+    assert not np.array_equal(quick(seed=2**70)["W_E"], quick(seed=2**70 + 1)["W_E"])
+    with pytest.raises(ValueError, match=r"^seed must be at least 0, found -1$"):
+        quick(seed=-1)
+
+
+def test_samples_must_be_positive() -> None:
     with pytest.raises(ValueError, match=r"^samples must be at least 1, found 0$"):
         sampled_accuracy(quick(), 0, seed=0)
 

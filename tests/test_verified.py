@@ -213,7 +213,7 @@ def test_exit_codes_and_output(tmp_path: Path) -> None:
     model = model_file(max_model(2, 2))
     certificate = prove_exact(model)
     rejected = certificate.replace(b"correct 4", b"correct 3", 1)
-    endings = ((certificate, 0, "accepted"), (rejected, 1, "rejected"), (b"", 2, "declined"))
+    endings = ((certificate, 0, "accepted"), (rejected, 10, "rejected"), (b"", 20, "declined"))
     for data, code, verdict in endings:
         (tmp_path / "model").write_bytes(model)
         (tmp_path / "certificate").write_bytes(data)
@@ -227,7 +227,7 @@ def test_exit_codes_and_output(tmp_path: Path) -> None:
         assert outcome["model_sha256"] == sha256(model).hexdigest()
         assert (outcome["correct_at_least"], outcome["total"]) == ((0, 0) if code else (4, 4))
     missing = subprocess.run([PROGRAM, tmp_path / "none", tmp_path / "none"], capture_output=True)
-    assert missing.returncode == 2 and missing.stderr.startswith(b"declined: ")
+    assert missing.returncode == 20 and missing.stderr.startswith(b"declined: ")
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ from safetensors import safe_open
 
 from checker.model import model_hash
 from model_export.exact_model import export
+from model_export.floating_point import sampled_accuracy
 from model_export.naming import canonical_weights
-from model_export.training import sampled_accuracy
 from model_export.weights_files import read_weights
 from model_export.zoo import regenerate
 
@@ -32,7 +32,7 @@ def test_the_manifest_lists_the_shipped_files() -> None:
 def test_hashes_and_recipes(name: str, tmp_path: Path) -> None:
     entry, path = MANIFEST[name], MODELS / f"{name}.safetensors"
     assert sha256(path.read_bytes()).hexdigest() == entry["weights_sha256"]
-    model = export(path, tmp_path / "model")
+    model = export(path, tmp_path / "model").model
     assert model_hash((tmp_path / "model").read_bytes()) == entry["model_sha256"]
     recipe = entry["recipe"]
     assert (model.positions, model.vocabulary) == (recipe["positions"], recipe["vocabulary"])

@@ -1,10 +1,16 @@
-(* compact-proofs-verified MODEL CERTIFICATE [--json] [--groups]
+(* compact-proofs-verified [--json] [--groups] [--] MODEL CERTIFICATE
    compact-proofs-verified --batch [--groups]
 
    Reads the files, calls the verified checker and prints its verdict; nothing is judged here. The only
-   verdict of this file's own is `declined`, where a file cannot be read or memory does not suffice. *)
+   verdict of this file's own is `declined`, where a file cannot be read or memory does not suffice.
+
+   Exit codes: 0 accepted, 10 rejected, 20 declined. No other code is a verdict: 74 is one that could not
+   be printed, 3 the end of a batch, 2 wrong usage or an error of OCaml. *)
 
 let max_file_bytes = 5 * 1024 * 1024
+
+(* Seconds until a pipe that nobody writes to is given up. *)
+let patience = 1.0
 
 (* The checker's verdict, ready to print. *)
 type outcome = {
@@ -23,7 +29,10 @@ let bytes_of text =
 let declined reason =
   { verdict = "declined"; reason; correct_at_least = Z.zero; total = Z.zero; sha256 = ""; groups = [] }
 
-let one_line text = String.trim (String.map (fun c -> if c < ' ' then ' ' else c) text)
+(* On one line, whatever the text holds: bytes that are not printable ASCII become escapes. *)
+let printable text =
+  let escape c = if c < ' ' || c > '~' then Printf.sprintf "\\x%02x" (Char.code c) else String.make 1 c in
+  String.concat "" (List.map escape (List.of_seq (String.to_seq text)))
 
 let check model certificate =
   let too_long kind text =
@@ -37,7 +46,7 @@ let check model certificate =
       try
         let report = Checker.examine_files model certificate in
         let outcome verdict reason correct_at_least total =
-          let reason = one_line reason and sha256 = report.Checker.model_hash in
+          let reason = printable reason and sha256 = report.Checker.model_hash in
           { verdict; reason; correct_at_least; total; sha256; groups = report.Checker.found }
         in
         match report.Checker.outcome with
@@ -80,22 +89,45 @@ let summary outcome =
   else outcome.verdict ^ ": " ^ outcome.reason
 
 let exit_code outcome =
-  match outcome.verdict with "accepted" -> 0 | "rejected" -> 1 | _ -> 2
+  match outcome.verdict with "accepted" -> 0 | "rejected" -> 10 | _ -> 20
 
-(* At most one byte more than the limit. *)
+(* Why a file cannot be read. *)
+exception Unreadable of string
+
+(* The bytes of a regular file, or of a pipe that somebody writes to; at most one more than the limit. *)
 let read path =
-  let channel = open_in_bin path in
-  Fun.protect
-    ~finally:(fun () -> close_in_noerr channel)
-    (fun () ->
-      let buffer = Buffer.create 65536 and chunk = Bytes.create 65536 in
-      let rec loop () =
-        let count = input channel chunk 0 (Bytes.length chunk) in
-        Buffer.add_subbytes buffer chunk 0 count;
-        if count > 0 && Buffer.length buffer <= max_file_bytes then loop ()
-      in
-      loop ();
-      Buffer.contents buffer)
+  let unreadable why = raise (Unreadable (printable (path ^ ": " ^ why))) in
+  let first = Bytes.create 1 in
+  (* What a pipe begins with. *)
+  let begun file =
+    ignore (Unix.select [ file ] [] [] patience);
+    match Unix.read file first 0 1 with
+    | 0 -> unreadable "nobody writes to this pipe"
+    | _ -> Bytes.to_string first
+    | exception Unix.Unix_error ((Unix.EAGAIN | Unix.EWOULDBLOCK), _, _) -> ""
+  in
+  try
+    (* Without blocking, because it would take for ever to open a pipe that nobody writes to. *)
+    let file = Unix.openfile path [ Unix.O_RDONLY; Unix.O_NONBLOCK; Unix.O_CLOEXEC ] 0 in
+    Fun.protect
+      ~finally:(fun () -> Unix.close file)
+      (fun () ->
+        let buffer = Buffer.create 65536 and chunk = Bytes.create 65536 in
+        (match (Unix.fstat file).Unix.st_kind with
+        | Unix.S_REG -> ()
+        | Unix.S_FIFO ->
+            Buffer.add_string buffer (begun file);
+            Unix.clear_nonblock file
+        | Unix.S_DIR -> unreadable (Unix.error_message Unix.EISDIR)
+        | _ -> unreadable "neither a regular file nor a pipe");
+        let rec loop () =
+          let count = Unix.read file chunk 0 (Bytes.length chunk) in
+          Buffer.add_subbytes buffer chunk 0 count;
+          if count > 0 && Buffer.length buffer <= max_file_bytes then loop ()
+        in
+        loop ();
+        Buffer.contents buffer)
+  with Unix.Unix_error (error, _, _) -> unreadable (Unix.error_message error)
 
 (* On standard input, for each case: the sizes of both files in bytes on a line, then both files. On
    standard output, a line of JSON for each case. *)
@@ -111,28 +143,48 @@ let batch ~groups =
     done
   with End_of_file -> ()
 
-let usage = "usage: compact-proofs-verified MODEL CERTIFICATE [--json] [--groups] | --batch [--groups]"
+let usage =
+  "usage: compact-proofs-verified [--json] [--groups] [--] MODEL CERTIFICATE\n"
+  ^ "       compact-proofs-verified --batch [--groups]"
+
+(* The flags and the files: what begins with - is a flag, but not after a --. *)
+let rec arguments = function
+  | [] -> ([], [])
+  | "--" :: files -> ([], files)
+  | argument :: rest ->
+      let flags, files = arguments rest in
+      if String.length argument > 1 && argument.[0] = '-' then (argument :: flags, files)
+      else (flags, argument :: files)
+
+let print outcome ~as_json ~groups =
+  if as_json then print_endline (json ~groups outcome)
+  else if outcome.verdict = "accepted" then print_endline (summary outcome);
+  if outcome.verdict <> "accepted" then prerr_endline (summary outcome)
 
 let () =
-  let flags, files =
-    List.partition
-      (fun argument -> String.length argument > 1 && argument.[0] = '-')
-      (List.tl (Array.to_list Sys.argv))
-  in
+  (* A pipe that nobody reads is an error like others. *)
+  Sys.set_signal Sys.sigpipe Sys.Signal_ignore;
+  let flags, files = arguments (List.tl (Array.to_list Sys.argv)) in
   let flag name = List.mem name flags in
   let known = List.for_all (fun name -> List.mem name [ "--json"; "--groups"; "--batch" ]) flags in
   match files with
-  | [] when known && flag "--batch" -> batch ~groups:(flag "--groups")
-  | [ model; certificate ] when known && not (flag "--batch") ->
+  | [] when known && flag "--batch" ->
+      batch ~groups:(flag "--groups");
+      (* Not 0, which would be a verdict for files of these names. *)
+      exit 3
+  | [ model; certificate ] when known && not (flag "--batch") -> (
       let outcome =
-        match (read model, read certificate) with
-        | model, certificate -> check model certificate
-        | exception Sys_error reason -> declined reason
+        try
+          let model = read model in
+          check model (read certificate)
+        with Unreadable reason -> declined reason
       in
-      if flag "--json" then print_endline (json ~groups:(flag "--groups") outcome)
-      else if outcome.verdict = "accepted" then print_endline (summary outcome);
-      if outcome.verdict <> "accepted" then prerr_endline (summary outcome);
-      exit (exit_code outcome)
+      match print outcome ~as_json:(flag "--json") ~groups:(flag "--groups") with
+      | () -> exit (exit_code outcome)
+      | exception Sys_error why ->
+          (try prerr_endline ("no verdict: it cannot be printed: " ^ why) with Sys_error _ -> ());
+          (* At its own end, OCaml would try to print once more, and change the code. *)
+          Unix._exit 74)
   | _ ->
       prerr_endline usage;
       exit 2

@@ -1,4 +1,4 @@
-"""Prints which rules of the Python kernel are proved: `python verified/rules_status.py > docs/verified_rules.md`."""
+"""Prints which rules have a lemma in Coq: `python verified/rules_status.py > docs/verified_rules.md`."""
 
 import re
 from pathlib import Path
@@ -35,9 +35,11 @@ def table() -> str:
     lines = [
         "# Rules and their proofs",
         "",
-        "Printed by `python verified/rules_status.py`. A rule without a lemma is *unverified*: the kernel holds the",
-        "names of the others (`VERIFIED_RULES` in `checker/check.py`), and a verdict states which of the rules that it",
-        "used are not among them.",
+        "Printed by `python verified/rules_status.py`. A lemma is about the rule as the [verified",
+        "checker](../verified/README.md) has it, in Coq. The Python kernel's rule of the same name is tested, and",
+        "compared with the verified one, but not proved itself. A rule without a lemma is *unverified*: the kernel",
+        "holds the names of the others (`VERIFIED_RULES` in `checker/check.py`), and a verdict states which of the",
+        "rules that it used are not among them.",
         "",
         "| rule | lemma | file |",
         "| --- | --- | --- |",

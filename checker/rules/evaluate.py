@@ -98,8 +98,14 @@ def require_weights(program: Program, passes: Sequence[Sizes], meter: Meter) -> 
         raise Declined(f"evaluate: weights of {room} bits, limit max_room = {MAX_ROOM}")
 
 
-def check_evaluate(program: Program, certificate: Evaluate, meter: Meter) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a false claim."""
+def check_evaluate(
+    program: Program, certificate: Evaluate, meter: Meter, counts: list[int]
+) -> int:
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that is
+    not established.
+
+    What is found in each interval is appended to `counts`, that of the failing claim last.
+    """
     require_weights(program, certificate.passes, meter)
     plan, done, total = Plan(program, meter), -1, 0
     passes = [Precision(program.tensors, sizes) for sizes in certificate.passes]
@@ -111,6 +117,7 @@ def check_evaluate(program: Program, certificate: Evaluate, meter: Meter) -> int
         done, found = last, 0
         for listed in program.inputs.listed(first, last, meter):
             found += certified_inputs(plan, passes, listed, meter)
+        counts.append(found)
         if correct > found:
             raise Rejected(f"{place}: claimed {correct} correct, found {found}")
         total += correct

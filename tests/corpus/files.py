@@ -16,7 +16,7 @@ class Case:
     `correct` is the claim of an accepted certificate. `keywords` are parts of the reason that the Python kernel
     gives; `reason` says why the pair must be refused. `work_limit`: it is refused for a limit of work that only
     the Python kernel has. `on_demand`: the files are large, and are not kept but generated. `program`: the
-    model is one of version 2.
+    model is one of version 2, of which another oracle knows the truth.
     """
 
     name: str

@@ -103,7 +103,7 @@ def expectation(case: Case) -> dict[str, object]:
         expected["correct_at_least"] = case.correct
     else:
         expected["keywords"] = list(case.keywords)
-    return {**expected, "reason": case.reason, "work_limit": case.work_limit, "program": case.program}
+    return {**expected, "reason": case.reason, "work_limit": case.work_limit}
 
 
 def contents(on_demand: bool) -> dict[str, bytes]:
@@ -133,7 +133,7 @@ for any checker of the formats of [docs/formats.md](../../docs/formats.md).
     python tests/corpus/run.py python -O -I -m checker    # any command that takes MODEL CERTIFICATE
     python tests/corpus/run.py --verdicts-only verified/compact-proofs-verified
 
-Each case is run in a process of its own. It passes if the exit code is 0 for accepted, 1 for rejected and 2 for
+Each case is run in a process of its own. It passes if the exit code is 0 for accepted, 10 for rejected and 20 for
 declined; if one line says so, on standard output (accepted) or standard error (refused), and nothing on the other; if
 it takes at most 10 seconds of a processor and 1 GiB; and, unless `--verdicts-only` is given, if a refusal names its
 reason by the keywords in `expected.json`. With `--verdicts-only`, cases that are declined for a limit of work are left

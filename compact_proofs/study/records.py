@@ -1,0 +1,62 @@
+"""Results kept in files, each bound to what it is a result of.
+
+A record is used again only if its own hash tells that it is whole, and its key is that of the present files and
+code; anything else is found anew. That is for continuing an interrupted run: the hash protects against damage,
+not against whoever writes a record on purpose. `compact-proofs study --recheck` believes none of the verdicts.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+Key = Mapping[str, str | int]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is either there as a whole or not at all, in a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, or nothing where there is none."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def keep(path: Path, key: Key, values: Mapping[str, Any]) -> None:
+    """Keep `values`, which JSON can hold, as the result of what `key` names."""
+    content = {"key": dict(key), "values": dict(values)}
+    write_whole(path, (json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n").encode("ascii"))
+
+
+def kept(path: Path, key: Key) -> dict[str, Any] | None:
+    """What was kept at `path` for the same key, if it is whole."""
+    try:
+        record = json.loads(path.read_bytes())
+        content = {"key": record["key"], "values": record["values"]}
+        whole = record["sha256"] == _digest(content) and record["key"] == dict(key)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return dict(record["values"]) if whole else None
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def write_csv(rows: Sequence[Any], path: Path) -> None:
+    """Write dataclass instances of one type to a CSV file, one column for each field."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(rows[0])], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)

@@ -1,0 +1,80 @@
+"""A certificate as a theorem about one trained network, which Coq itself proves by carrying out the check.
+
+What is written here is text and is not to be trusted: `coqc` accepts it only if the certificate in it
+proves the theorem in it, about the model in it (`verified/NetworkTheorem.v`).
+"""
+
+import re
+from pathlib import Path
+
+from checker import Verdict
+
+# Coq makes a module of each file.
+MODULE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+TEMPLATE = """\
+(** At least {correct} of {total} inputs are classified correctly by the model with SHA-256
+    {sha256}.
+
+    The command
+
+        coqc -Q verified CompactProofs {file}
+
+    proves it, in a clone of compact-proofs after `make -C verified`. The theorem is at the end; what its words
+    mean is in verified/Semantics.v. *)
+
+From Coq Require Import ZArith List.
+From CompactProofs Require Import Syntax Semantics Parser NetworkTheorem.
+Import ListNotations.
+Local Open Scope Z_scope.
+
+(** The model file, line by line. *)
+Definition model_text := text_of [
+{model}
+]%line.
+
+(** The certificate file. The theorem does not speak of it; it is its proof. *)
+Definition certificate_text := text_of [
+{certificate}
+]%line.
+
+(** In words: the text [model_text] denotes a model [M], which has {total} inputs. There are
+    {correct} different inputs, or more, for each of which the logit of the label, the greatest of its tokens, is
+    strictly greater than every other logit, over the real numbers. *)
+Theorem correct_inputs :
+  exists (M : model) (inputs : list (list nat)),
+    parse_model model_text = Some M /\\
+    number_of_inputs M = {total} /\\
+    NoDup inputs /\\
+    Forall (is_input M) inputs /\\
+    Forall (correct M) inputs /\\
+    Z.of_nat (length inputs) >= {correct}.
+Proof. apply (proves_sound _ certificate_text). vm_cast_no_check (eq_refl true). Qed.
+
+Print Assumptions correct_inputs.
+"""
+
+
+def module_file(output: str) -> Path:
+    """The path of a file that `coqc` can compile. Raises `ValueError` if its name is not a module's."""
+    path = Path(output)
+    if path.suffix != ".v" or not MODULE.fullmatch(path.stem):
+        raise ValueError(f"{path.name}: expected a name of letters, digits and underscores that ends with .v")
+    return path
+
+
+def theorem_file(model: bytes, certificate: bytes, verdict: Verdict, name: str) -> str:
+    """The text of the file `name`, for two files that the checker accepted with this verdict."""
+    return TEMPLATE.format(
+        correct=verdict.correct_at_least,
+        total=verdict.total,
+        sha256=verdict.model_sha256,
+        file=name,
+        model=_lines(model),
+        certificate=_lines(certificate),
+    )
+
+
+def _lines(text: bytes) -> str:
+    """The lines of an accepted file, which holds neither quotes nor anything beyond ASCII, as strings of Coq."""
+    return ";\n".join(f'"{line}"' for line in text.decode("ascii").splitlines())
