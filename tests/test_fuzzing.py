@@ -22,7 +22,7 @@ from checker.check import Verdict
 from checker.errors import Rejected
 from checker.model import parse_model
 from compact_proofs.command_line import main
-from fuzzing import campaign, judge, parsers_atheris, processes
+from fuzzing import campaign, parsers_atheris, processes
 from fuzzing.campaign import Campaign, Totals
 from fuzzing.certificates import claiming, file_of, random_certificate
 from fuzzing.judge import Judge, Slow, Truth
@@ -296,12 +296,6 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Example:\n  compact-proofs fuzz" in capsys.readouterr().out
 
 
-def test_two_files_are_judged(tiny_model: Path, tiny_certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert judge.main([str(tiny_model), str(tiny_certificate)]) == 0
-    assert capsys.readouterr().out == "the verdict is right: accepted\n"
-    assert judge.main([]) == 2
-
-
 def test_both_parsers_of_bytes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for data in parsers_atheris.seeds():
         parsers_atheris.parse_both(data)
@@ -323,6 +317,40 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     assert main(["fuzz", "--examples", "1"]) == 2
     assert "pip install '.[fuzz]' in a clone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("mutants", "shares"), [(10, [3, 3, 2, 2]), (3, [1, 1, 1, 0]), (None, [None] * 4)])
+def test_processes_share_all_mutants_and_no_seed(mutants: int | None, shares: list[int | None], tmp_path: Path) -> None:
+    def report(totals: Totals) -> None:
+        """The progress of one run."""
+
+    run = processes.Run(7, 4, mutants, 2.5, tmp_path / "failures", tmp_path / "database")
+    parts = [run.campaign(job, report) for job in range(4)]
+    assert [part.mutants for part in parts] == shares
+    assert [part.seed for part in parts] == [7, 8, 9, 10]
+    assert {(part.seconds, part.failures, part.database, part.report) for part in parts} == {
+        (2.5, tmp_path / "failures", tmp_path / "database", report)
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "mutants", "seconds"), [({}, None, 60.0), ({"examples": 5}, 5, None), ({"seconds": 2.5}, None, 2.5)]
+)
+def test_a_run_ends_after_a_minute_if_nothing_is_said(
+    asked: dict[str, Any], mutants: int | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[processes.Run] = []
+
+    def note(run: processes.Run, report: object) -> Totals:
+        runs.append(run)
+        return Totals()
+
+    monkeypatch.setattr(processes, "fuzz", note)
+    compact_proofs.fuzz(**asked)
+    compact_proofs.fuzz(**asked, seed=3, jobs=2)
+    assert [(run.mutants, run.seconds) for run in runs] == [(mutants, seconds)] * 2
+    assert (runs[0].jobs, runs[1].seed, runs[1].jobs) == (processes.cores(), 3, 2)
+    assert "| `--seconds S` | for how long; 60 by default |" in (ROOT / "docs" / "fuzzing.md").read_text("utf-8")
 
 
 def test_a_process_that_is_killed_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
