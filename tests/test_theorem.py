@@ -110,8 +110,8 @@ def test_the_model_can_be_read_back(tiny: str, tiny_model: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
-        ((b"correct 36", b"correct 37"), 1, "rejected: group label 4 queries 0 3: claimed 37 correct of 36, found 36"),
-        ((b"score_bits 36", b"score_bits x"), 2, "declined: certificate: token"),
+        ((b"correct 36", b"correct 37"), 10, "rejected: group label 4 queries 0 3: claimed 37 correct of 36, found 36"),
+        ((b"score_bits 36", b"score_bits x"), 20, "declined: certificate: token"),
     ],
 )
 def test_of_refused_files_nothing_is_written(
