@@ -4,6 +4,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,38 @@ def test_the_report(totals: Totals, tmp_path: Path) -> None:
     assert all(len(row) == len(COLUMNS) for row in table)
     assert table[-1][:2] == ["all", f"{MUTANTS:,}"]
     assert f"| all | {MUTANTS:,} |" in page(report)
+
+
+def test_totals_of_processes_are_added() -> None:
+    parts = [
+        Totals(1, 2, 3, 4.0, 5.0, {"a": Counter(x=1)}, {"m": Counter(unsound=1)}, [{"kind": "one"}]),
+        Totals(10, 20, 30, 2.0, 50.0, {"a": Counter(x=1), "b": Counter(unsound=2)}, {}, [{"kind": "two"}]),
+    ]
+    whole = Totals()
+    for part in parts:
+        whole.add(part)
+    assert whole == Totals(
+        *(11, 22, 33, 4.0, 55.0),  # they ran at the same time
+        {"a": Counter(x=2), "b": Counter(unsound=2)},
+        {"m": Counter(unsound=1)},
+        [{"kind": "one"}, {"kind": "two"}],
+    )
+    report = as_object(processes.Run(0, 2, None, 1.0, Path("failures"), None), whole)
+    assert report["unsound_acceptances"] == 3 and report["undecided_by_the_oracle"] == 33
+
+
+def test_some_random_certificates_claim_one_too_many(tmp_path: Path) -> None:
+    model = model_file(max_model(3, 3))
+    draft = random_certificate(random.Random(3), model, parse_model(model), 0.0)
+    assert draft.groups
+    run = campaign_of(tmp_path, 1)
+    ended = []
+    with WatchedKernel() as kernel:
+        run._judge = Judge(kernel)
+        for noise in (campaign.NOISE - 1, campaign.NOISE):
+            case = run._certified(campaign.Example(model, campaign.RANDOM, draft, noise, 0, 0))
+            ended.append(kernel.check(model, case.certificate).verdict)
+    assert ended == ["accepted", "rejected"]
 
 
 def test_a_run_is_repeated_by_its_seed(tmp_path: Path) -> None:
