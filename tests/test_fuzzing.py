@@ -33,7 +33,7 @@ from fuzzing.mutations import DESCRIPTIONS, KINDS, MUTATIONS, Case, apply
 from fuzzing.report import COLUMNS, as_object, mutations_table, page, rows
 
 ROOT = Path(__file__).parent.parent
-MUTANTS = 6_000
+MUTANTS = 20_000
 # A kernel that is wrong in any of the ways below is found out within so many mutants.
 SOON = 20_000
 
