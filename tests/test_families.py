@@ -1,13 +1,16 @@
 """Programs of every format compute what their weights do: logits against a plain forward pass in NumPy."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from compact_proofs.commands import export_program
 from fuzzing.program_oracle import read_program, values_of
 from model_export.errors import UnsupportedWeights
 from model_export.families.registry import FORMATS
@@ -295,6 +298,23 @@ def test_where_answers_are_read() -> None:
     assert steps["last"].split()[0] == "rows" and steps["last"].split()[2:] == ["1", "2"]
     assert steps["sum"].split()[0] == "total" and steps["all"].split()[0] == "add"
     assert steps["0,2"].split()[2:] == ["2", "0", "2"]
+
+
+def test_tensors_of_other_names(tmp_path: Path) -> None:
+    """A name must be there, and a new one must not, so that no tensor takes the place of another."""
+    weights, names = draw(LINEAR), tmp_path / "names.json"
+    settings = {"format": "linear_sum", "task": "max", "tokens": "0-2 x3"}
+    np.savez(tmp_path / "plain.npz", **weights)
+    np.savez(tmp_path / "other.npz", **{name.replace("linear", "middle"): w for name, w in weights.items()})
+    plain = export_program(tmp_path / "plain.npz", tmp_path / "plain.model", settings)
+    names.write_text(json.dumps({"middle.weight": "linear.weight"}))
+    assert export_program(tmp_path / "other.npz", tmp_path / "other.model", settings, names) == plain
+    assert (tmp_path / "other.model").read_bytes() == (tmp_path / "plain.model").read_bytes()
+    for name, renamed in (("middle.weight", "embedding.weight"), ("absent", "linear.weight")):
+        names.write_text(json.dumps({name: renamed}))
+        with pytest.raises(UnsupportedWeights, match=f"^tensor {name}: cannot be called {renamed}$"):
+            export_program(tmp_path / "other.npz", tmp_path / "third.model", settings, names)
+    assert not (tmp_path / "third.model").exists()
 
 
 # The words of a configuration

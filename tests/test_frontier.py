@@ -328,6 +328,8 @@ def test_the_baseline_is_of_round_fractions() -> None:
         *((1000, 9, 0.0009), (10009, 90, 0.0090)),
         *((100099, 900, 0.0900), (500499, 4500, 0.4500)),
     ]
+    for row in rows:
+        assert (row.accuracy, row.accuracy_is, row.bound_over_accuracy) == (0.9001, "counted", row.bound / 0.9001)
 
 
 def test_of_equal_proofs_the_one_at_the_highest_price_is_shown() -> None:

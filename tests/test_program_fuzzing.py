@@ -36,6 +36,7 @@ def test_what_is_false_and_accepted_is_reported(monkeypatch: pytest.MonkeyPatch)
         (2, 3, [(0, 1, 2)], False),
         (2, 3, [(0, 0, 1), (1, 3, 2)], False),
         (2, 3, [(1, 1, 1)], False),
+        (2, 3, [(0, 2, 2)], False),
     ],
 )
 def test_claims_are_compared_with_the_truth(
