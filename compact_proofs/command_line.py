@@ -23,6 +23,7 @@ import click
 import checker.__main__
 from certificates.strategies import PROGRAM_STRATEGIES
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
+from checker.check import percentage
 from checker.errors import Declined
 from compact_proofs import commands, demonstration
 from compact_proofs.isolated import (
@@ -575,7 +576,7 @@ def _print_results(model: str, directory: Path, results: list[demonstration.Resu
                 result.strategy,
                 verdict.verdict,
                 f"{verdict.correct_at_least:,}",
-                _percent(verdict.correct_at_least, verdict.total),
+                percentage(verdict.correct_at_least, verdict.total),
                 f"{verdict.operations:,}",
                 f"{verdict.certificate_bytes:,}",
                 f"{result.prove_seconds:.2f}",
@@ -601,12 +602,6 @@ def _print_results(model: str, directory: Path, results: list[demonstration.Resu
     example = results[-1].certificate
     again = shlex.join(checker_command(directory / f"{model}.model", example))
     say(f"\nFiles are in {shown(directory.resolve())}. Check one again:\n  {printable(again)}")
-
-
-def _percent(part: int, whole: int) -> str:
-    """Rounded down, so that only all is 100%."""
-    millionths = part * 10**6 // whole
-    return f"{millionths // 10**4}.{millionths % 10**4:04}%"
 
 
 class Terminated(BaseException):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 from flint import arb, ctx
@@ -56,7 +56,7 @@ def required_margins(group: Group, partitions: Partitions, outputs: int) -> dict
     required: dict[int, Fraction] = {}
     for claim in group.checks:
         cuts = partitions[claim.partition]
-        classes = [range(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+        classes = [range(a, b) for a, b in pairwise(cuts)]
         if claim.classes is None:
             missing = set(range(outputs)) - {group.label} - set(required)
             chosen = [members for members in classes if missing & set(members)]
@@ -89,8 +89,8 @@ class Truth:
             ]
         return self._inputs[label, query]
 
-    def _count(self, label: int, query: int, bounds: Mapping[int, Fraction], strict: bool) -> int:
-        """How many inputs have margins above the `bounds`, or, unless `strict`, equal to them."""
+    def _count(self, label: int, query: int, bounds: Mapping[int, Fraction], ties: bool) -> int:
+        """How many inputs have margins above the `bounds`, or, with `ties`, equal to them."""
         with ctx.workprec(ENCLOSURE_BITS):
             balls = [(output, ball(bound), bound) for output, bound in bounds.items()]
             count = 0
@@ -101,7 +101,7 @@ class Truth:
                     if margins[output] < least:
                         break
                     sign = self._compare(tokens, output, bound)
-                    if sign < 0 or (strict and sign == 0):
+                    if sign < 0 or (sign == 0 and not ties):
                         break
                 else:
                     count += 1
@@ -118,7 +118,7 @@ class Truth:
         """How many inputs of a label and a query have margins of at least `bounds`, output by output."""
         key = (label, query, tuple(sorted(bounds.items())))
         if key not in self._counts:
-            self._counts[key] = self._count(label, query, bounds, strict=False)
+            self._counts[key] = self._count(label, query, bounds, ties=True)
         return self._counts[key]
 
     def correct_in(self, label: int, queries: range) -> int:
@@ -129,7 +129,7 @@ class Truth:
         key = (label, query, ())
         if key not in self._counts:
             zero = {output: Fraction(0) for output in range(self.oracle.outputs) if output != label}
-            self._counts[key] = self._count(label, query, zero, strict=True)
+            self._counts[key] = self._count(label, query, zero, ties=False)
         return self._counts[key]
 
     @cached_property

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
-from math import isqrt, lcm
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def ball(number: Fraction) -> arb:
 
 def root(number: int) -> arb:
     """The square root of `number`, without a radius where it is an integer."""
-    return arb(isqrt(number)) if isqrt(number) ** 2 == number else arb(number).sqrt()
+    return arb(number).sqrt()
 
 
 def sign_of_exponentials(terms: Sequence[tuple[Fraction, Fraction]], radicand: int) -> int:

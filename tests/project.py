@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+FUZZER_TESTS = ("tests/test_judge.py", "tests/test_oracle.py")
 
 
 def oldest_python() -> list[str]:
@@ -21,8 +22,9 @@ def oldest_libraries() -> list[str]:
 
 
 def kernel_tests() -> list[str]:
-    """Arguments of pytest for the fast tests of the kernel's parts."""
-    return list(PROJECT["tool"]["mutmut"]["pytest_add_cli_args_test_selection"])
+    """Arguments of pytest for the fast tests of the kernel's parts: those of mutation testing, but for the fuzzer's."""
+    arguments = PROJECT["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
+    return [argument for argument in arguments if argument not in FUZZER_TESTS]
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from verified_checker import require_verified
 
-from compact_proofs import command_line
+from compact_proofs import command_line, verified
 from compact_proofs.isolated import Caps, CheckerFailed, OverCap, run_capped
 
-PROGRAM = Path(__file__).parent.parent / "verified" / "compact-proofs-verified"
 PLENTY = ["--max-seconds", "60", "--max-memory", "2GiB"]
 LINE = "accepted: at least 1 of 1 inputs are classified correctly"
 
@@ -35,13 +35,18 @@ def failure(
     return str(raised.value)
 
 
+@pytest.fixture(params=["python", "coq", "both"])
+def kernel(request: pytest.FixtureRequest) -> str:
+    """A kernel that is there."""
+    if request.param != "python":
+        require_verified()
+    return str(request.param)
+
+
 @pytest.mark.parametrize("json_option", [[], ["--json"]])
-@pytest.mark.parametrize("kernel", ["python", "coq", "both"])
 def test_within_the_caps_nothing_changes(
     tiny_model: Path, tiny_certificate: Path, kernel: str, json_option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if kernel != "python" and not PROGRAM.exists():
-        pytest.skip("the verified checker is not built")
     check = [tiny_model, tiny_certificate, "--kernel", kernel, *json_option]
     free, capped = outcome(capsys, *check), outcome(capsys, *check, *PLENTY)
     if json_option:
@@ -73,16 +78,10 @@ def test_files_of_the_shell(tiny_model: Path, tiny_certificate: Path) -> None:
 
 
 @pytest.mark.parametrize("json_option", [[], ["--json"]])
-@pytest.mark.parametrize("kernel", ["python", "coq"])
 def test_too_much_time_is_declined(
-    tiny_model: Path,
-    tiny_certificate: Path,
-    kernel: str,
-    json_option: list[str],
-    capsys: pytest.CaptureFixture[str],
+    tiny_model: Path, tiny_certificate: Path, json_option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [tiny_model, tiny_certificate, "--kernel", kernel, "--max-seconds", "0.02", *json_option]
-    code, output, errors = outcome(capsys, *arguments)
+    code, output, errors = outcome(capsys, tiny_model, tiny_certificate, "--max-seconds", "0.02", *json_option)
     assert code == 20
     assert errors == "declined: the check took longer than --max-seconds 0.02 allows\n"
     if json_option:
@@ -93,7 +92,42 @@ def test_too_much_time_is_declined(
         assert output == ""
 
 
-@pytest.mark.parametrize("kernel", ["python", "coq", "both"])
+@pytest.mark.parametrize("name", ["coq", "both"])
+def test_a_verified_checker_that_takes_too_long_is_ended(
+    name: str,
+    tiny_model: Path,
+    tiny_certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In the middle of its work: it is given more time until it has begun."""
+    program, begun = tmp_path / "compact-proofs-verified", tmp_path / "begun"
+    program.write_text(f"#!/bin/sh\necho $$ > '{begun}'\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv(verified.VARIABLE, str(program))
+    for seconds in (2, 8, 32, 128):
+        arguments = [tiny_model, tiny_certificate, "--kernel", name, "--max-seconds", seconds]
+        assert outcome(capsys, *arguments)[:2] == (20, "")
+        if begun.exists():
+            break
+    stat = Path(f"/proc/{begun.read_text().strip()}/stat")
+    assert not stat.exists() or stat.read_text().split(") ")[1].startswith("Z")
+
+
+def test_what_a_check_may_take_and_use(tmp_path: Path) -> None:
+    """The time of the processor is a second more than the time that passes; libraries have one thread."""
+    script = f"(ulimit -Ht; ulimit -t; ulimit -v; echo $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS) > $0; echo {LINE}"
+    found = tmp_path / "found"
+    for caps, limits in (
+        (Caps(4.5, 2**32), ["6", "6", str(2**22), "1 1"]),
+        (Caps(seconds=5), ["6", "6", "unlimited", "1 1"]),
+        (Caps(memory=2**31), ["unlimited", "unlimited", str(2**21), "1 1"]),
+    ):
+        assert run_capped(["/bin/sh", "-c", script, str(found)], caps)[0] == 0
+        assert found.read_text().splitlines() == limits
+
+
 @pytest.mark.parametrize("cap", ["--max-memory=20971520", "--max-memory=62914560", "--max-memory=1"])
 def test_too_little_memory_to_begin_is_no_verdict(
     tiny_model: Path, tiny_certificate: Path, cap: str, kernel: str, capsys: pytest.CaptureFixture[str]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import compact_proofs
-from checker import check
+from checker import Verdict, check
+from compact_proofs import demonstration
 from compact_proofs.command_line import main
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.shipped import shipped_model, shipped_models
@@ -305,6 +306,22 @@ def test_demo_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     counts = {result["strategy"]: result["verdict"]["correct_at_least"] for result in results}
     assert counts["trivial"] == 0
     assert counts["exact"] == counts["brute-force"] == TRUE_COUNT
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "declined"])
+def test_demo_of_a_certificate_that_is_not_accepted(
+    verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(model: Path, certificate: Path) -> tuple[Verdict, float]:
+        if "exact" in certificate.name:
+            return Verdict(verdict, "why"), 0.1
+        return check(model.read_bytes(), certificate.read_bytes()), 0.1
+
+    few = [strategy for strategy in compact_proofs.strategies() if strategy.name in ("trivial", "exact")]
+    monkeypatch.setattr(demonstration, "strategies", lambda: few)
+    monkeypatch.setattr(demonstration, "check_isolated", refuse)
+    assert main(["demo", "--model", "tiny", "-o", str(tmp_path)]) == 10
+    assert re.search(rf"^ ?exact +{verdict} ", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_strategies(capsys: pytest.CaptureFixture[str]) -> None:

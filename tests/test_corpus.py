@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -11,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verified_checker import PROGRAM, require_verified
 
 from checker import check
 from checker.model import parse_model
 from fuzzing.program_oracle import truth
 
 CORPUS = Path(__file__).parent / "corpus"
-ROOT = CORPUS.parent.parent
-PROGRAM = ROOT / "verified" / "compact-proofs-verified"
-REQUIRED = "COMPACT_PROOFS_REQUIRE_VERIFIED"
 MAX_INPUTS = 100
 
 sys.path.insert(0, str(CORPUS))
@@ -145,8 +142,7 @@ def test_the_command_conforms(options: list[str], capsys: pytest.CaptureFixture[
 
 
 def test_the_verified_checker_conforms(capsys: pytest.CaptureFixture[str]) -> None:
-    if not os.environ.get(REQUIRED) and not PROGRAM.exists():
-        pytest.skip("the verified checker is not built")
+    require_verified()
     code = driver.main(["--verdicts-only", str(PROGRAM)])
     assert code == 0, capsys.readouterr().out
 

@@ -315,6 +315,30 @@ def test_the_baseline_is_a_fraction_of_brute_force(rows: list[Row]) -> None:
         assert (row.certificate_bytes, row.check_seconds) == (None, None)
 
 
+def made(strategy: str, price: int | None, correct: int, operations: int, total: int = 10**4) -> Point:
+    """A point that nobody has proved."""
+    verdict = Verdict("accepted", correct_at_least=correct, total=total, operations=operations)
+    return Point("made", frontier_module.Setting(strategy, price), verdict, 1.0, 1.0)
+
+
+def test_the_baseline_is_of_round_fractions() -> None:
+    rows = table([made("brute-force", None, 9001, 10**6 + 999)])
+    baseline = [(row.operations, row.correct_at_least, row.bound) for row in rows if row.strategy == BASELINE]
+    assert baseline == [
+        *((1000, 9, 0.0009), (10009, 90, 0.0090)),
+        *((100099, 900, 0.0900), (500499, 4500, 0.4500)),
+    ]
+    for row in rows:
+        assert (row.accuracy, row.accuracy_is, row.bound_over_accuracy) == (0.9001, "counted", row.bound / 0.9001)
+
+
+def test_of_equal_proofs_the_one_at_the_highest_price_is_shown() -> None:
+    points = [made("sub-cubic", price, 50, 700) for price in (16, 20, 24)]
+    points += [made("sub-cubic", 30, 60, 800), made("low-rank", 22, 50, 700)]
+    rows = [(row.strategy, row.price, row.operations) for row in table(points)]
+    assert rows == [("low-rank", "2^-22", 700), ("sub-cubic", "2^-16", 700), ("sub-cubic", "2^-30", 800)]
+
+
 def test_pictures_are_written(rows: list[Row], tmp_path: Path) -> None:
     svg, png = draw(rows, tmp_path)
     assert (svg.name, png.name) == ("frontier.svg", "frontier.png")

@@ -4,6 +4,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from checker.check import Verdict
 from checker.errors import Rejected
 from checker.model import parse_model
 from compact_proofs.command_line import main
-from fuzzing import campaign, judge, parsers_atheris, processes
+from fuzzing import campaign, parsers_atheris, processes
 from fuzzing.campaign import Campaign, Totals
 from fuzzing.certificates import claiming, file_of, random_certificate
 from fuzzing.judge import Judge, Slow, Truth
@@ -125,6 +126,38 @@ def test_the_report(totals: Totals, tmp_path: Path) -> None:
     assert all(len(row) == len(COLUMNS) for row in table)
     assert table[-1][:2] == ["all", f"{MUTANTS:,}"]
     assert f"| all | {MUTANTS:,} |" in page(report)
+
+
+def test_totals_of_processes_are_added() -> None:
+    parts = [
+        Totals(1, 2, 3, 4.0, 5.0, {"a": Counter(x=1)}, {"m": Counter(unsound=1)}, [{"kind": "one"}]),
+        Totals(10, 20, 30, 2.0, 50.0, {"a": Counter(x=1), "b": Counter(unsound=2)}, {}, [{"kind": "two"}]),
+    ]
+    whole = Totals()
+    for part in parts:
+        whole.add(part)
+    assert whole == Totals(
+        *(11, 22, 33, 4.0, 55.0),  # they ran at the same time
+        {"a": Counter(x=2), "b": Counter(unsound=2)},
+        {"m": Counter(unsound=1)},
+        [{"kind": "one"}, {"kind": "two"}],
+    )
+    report = as_object(processes.Run(0, 2, None, 1.0, Path("failures"), None), whole)
+    assert report["unsound_acceptances"] == 3 and report["undecided_by_the_oracle"] == 33
+
+
+def test_some_random_certificates_claim_one_too_many(tmp_path: Path) -> None:
+    model = model_file(max_model(3, 3))
+    draft = random_certificate(random.Random(3), model, parse_model(model), 0.0)
+    assert draft.groups
+    run = campaign_of(tmp_path, 1)
+    ended = []
+    with WatchedKernel() as kernel:
+        run._judge = Judge(kernel)
+        for noise in (campaign.NOISE - 1, campaign.NOISE):
+            case = run._certified(campaign.Example(model, campaign.RANDOM, draft, noise, 0, 0))
+            ended.append(kernel.check(model, case.certificate).verdict)
+    assert ended == ["accepted", "rejected"]
 
 
 def test_a_run_is_repeated_by_its_seed(tmp_path: Path) -> None:
@@ -296,12 +329,6 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Example:\n  compact-proofs fuzz" in capsys.readouterr().out
 
 
-def test_two_files_are_judged(tiny_model: Path, tiny_certificate: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert judge.main([str(tiny_model), str(tiny_certificate)]) == 0
-    assert capsys.readouterr().out == "the verdict is right: accepted\n"
-    assert judge.main([]) == 2
-
-
 def test_both_parsers_of_bytes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for data in parsers_atheris.seeds():
         parsers_atheris.parse_both(data)
@@ -323,6 +350,40 @@ def test_bad_usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     assert main(["fuzz", "--examples", "1"]) == 2
     assert "pip install '.[fuzz]' in a clone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("mutants", "shares"), [(10, [3, 3, 2, 2]), (3, [1, 1, 1, 0]), (None, [None] * 4)])
+def test_processes_share_all_mutants_and_no_seed(mutants: int | None, shares: list[int | None], tmp_path: Path) -> None:
+    def report(totals: Totals) -> None:
+        """The progress of one run."""
+
+    run = processes.Run(7, 4, mutants, 2.5, tmp_path / "failures", tmp_path / "database")
+    parts = [run.campaign(job, report) for job in range(4)]
+    assert [part.mutants for part in parts] == shares
+    assert [part.seed for part in parts] == [7, 8, 9, 10]
+    assert {(part.seconds, part.failures, part.database, part.report) for part in parts} == {
+        (2.5, tmp_path / "failures", tmp_path / "database", report)
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "mutants", "seconds"), [({}, None, 60.0), ({"examples": 5}, 5, None), ({"seconds": 2.5}, None, 2.5)]
+)
+def test_a_run_ends_after_a_minute_if_nothing_is_said(
+    asked: dict[str, Any], mutants: int | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[processes.Run] = []
+
+    def note(run: processes.Run, report: object) -> Totals:
+        runs.append(run)
+        return Totals()
+
+    monkeypatch.setattr(processes, "fuzz", note)
+    compact_proofs.fuzz(**asked)
+    compact_proofs.fuzz(**asked, seed=3, jobs=2)
+    assert [(run.mutants, run.seconds) for run in runs] == [(mutants, seconds)] * 2
+    assert (runs[0].jobs, runs[1].seed, runs[1].jobs) == (processes.cores(), 3, 2)
+    assert "| `--seconds S` | for how long; 60 by default |" in (ROOT / "docs" / "fuzzing.md").read_text("utf-8")
 
 
 def test_a_process_that_is_killed_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verified_checker import PROGRAM, require_verified
 
 from certificates.strategies import prove
 from checker import check
@@ -19,7 +20,6 @@ from model_export.exact_model import export
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "models" / "tiny.safetensors"
-BUILT = ROOT / "verified" / "compact-proofs-verified"
 
 
 @pytest.fixture
@@ -257,9 +257,8 @@ def test_killed(
 def test_the_program_itself(
     files: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not BUILT.exists():
-        pytest.skip("the verified checker is not built")
-    monkeypatch.setenv(verified.VARIABLE, str(BUILT))
+    require_verified()
+    monkeypatch.setenv(verified.VARIABLE, str(PROGRAM))
     sha256 = check(Path(files[0]).read_bytes(), b"").model_sha256
     for kernel in ("coq", "both"):
         assert outcome([*files, "--kernel", kernel], monkeypatch) == 0

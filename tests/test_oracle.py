@@ -169,6 +169,7 @@ def test_signs_of_sums_of_exponentials() -> None:
     assert sign_of_exponentials([(one, one), (zero, -Fraction(20281150, 10**7))], 2) == -1
     huge = Fraction(2**9000)
     assert sign_of_exponentials([(huge, small), (-huge, -huge), (zero, -huge)], 5) == 1
+    assert [sign_of_exponentials([(huge, one), (huge - 1, -k)], 1) for k in (2 * one, 3 * one)] == [1, -1]
 
 
 def test_the_precision_of_signs_is_doubled_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,16 +218,27 @@ def test_both_truths_agree_on_several_tokens(seed: int) -> None:
     assert count_correct_of_four(sharp)[0] == count_correct(sharp) > 0
 
 
+def test_weights_are_divided_by_the_largest() -> None:
+    """However small all of them are."""
+    model = max_model(4, 3, 1)
+    model["W_K"] = [[row[0] - 100, *row[1:]] for row in model["W_K"]]
+    assert count_correct_of_four(model) == (count_correct(model), 0)
+
+
 def test_ties_need_exact_arithmetic() -> None:
+    everywhere = uniform_model([[0, 0], [0, 0]], matrix([[1, 1], [1, 1]]), 4)
+    assert count_correct_of_four(everywhere) == (0, 16)
     model = uniform_model([[0, 0], [0, 0]], matrix([[1, 0], [1, 1]]), 4)
     assert count_correct_of_four(model) == (1, 1) and count_correct(model) == 1
 
 
 @pytest.mark.parametrize(("margin", "exact"), [(-257, 0), (-256, 1), (-1, 1), (0, 1), (1, 1), (256, 1), (257, 0)])
 def test_only_margins_within_the_error_need_exact_arithmetic(margin: int, exact: int) -> None:
-    """In units of 2**-53: the error is 256 of them where 1 is the largest number of the tables."""
-    model = uniform_model([[0, 0], [0, 0]], matrix([[1, 0], [0, Fraction(margin, 2**55)]]), 4)
-    assert count_correct_of_four(model) == (1 + (margin > 0), exact)
+    """In units of 2**-53 of the largest number of the tables, the error is 256."""
+    for largest in (1, 4, Fraction(1, 8)):
+        moved = [[largest, 0], [0, largest * Fraction(margin, 2**55)]]
+        model = uniform_model([[0, 0], [0, 0]], matrix(moved), 4)
+        assert count_correct_of_four(model) == (1 + (margin > 0), exact)
 
 
 def test_numbers_for_which_the_error_is_not_known_are_refused() -> None:

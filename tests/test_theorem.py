@@ -100,6 +100,18 @@ def test_a_changed_digit_does_not_compile(change: str, tiny: str, tmp_path: Path
     assert "proves model_text certificate_text" in run.stderr
 
 
+def test_the_theorem_says_all_of_it(tiny: str) -> None:
+    """Coq would prove less as well."""
+    statement = " ".join(tiny.partition("Theorem correct_inputs :")[2].partition("Proof.")[0].split())
+    assert statement == (
+        "exists (M : model) (inputs : list (list nat)), parse_model model_text = Some M /\\ "
+        "number_of_inputs M = 216 /\\ NoDup inputs /\\ Forall (is_input M) inputs /\\ Forall (correct M) inputs /\\ "
+        "Z.of_nat (length inputs) >= 215."
+    )
+    assert "Admitted" not in tiny and "Axiom" not in tiny
+    assert tiny.count("correct_inputs") == 2 and tiny.endswith("Print Assumptions correct_inputs.\n")
+
+
 def test_the_model_can_be_read_back(tiny: str, tiny_model: Path) -> None:
     model = tiny[tiny.index("Definition model_text") : tiny.index("]%line")]
     lines = re.findall(r'^"(.*)";?$', model, re.MULTILINE)

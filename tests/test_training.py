@@ -60,6 +60,34 @@ def test_initial_weights_have_the_standard_deviation_of_the_recipe() -> None:
         assert weight.std() == pytest.approx(0.08, rel=5 / np.sqrt(2 * weight.size) + 0.02), name
 
 
+def test_the_numbers_of_the_recipe_reach_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those given, and by default those of the page."""
+    batches: list[torch.Tensor] = []
+    cross_entropy = torch.nn.functional.cross_entropy
+
+    def noted(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        batches.append(labels)
+        return cross_entropy(logits, labels)
+
+    optimizers: list[dict[str, Any]] = []
+    adam = torch.optim.AdamW
+
+    def made(parameters: Any, **options: Any) -> torch.optim.AdamW:
+        optimizers.append(options)
+        return adam(parameters, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", noted)
+    monkeypatch.setattr(torch.optim, "AdamW", made)
+    train(3, 5, 6, 2, seed=0, steps=2, progress=False)
+    train(3, 5, 6, 2, 0, 3, batch_size=7, learning_rate=0.5, betas=(0.1, 0.2), weight_decay=0.25, progress=False)
+    assert [labels.shape for labels in batches] == [(128,)] * 2 + [(7,)] * 3
+    assert optimizers == [
+        {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.01},
+        {"lr": 0.5, "betas": (0.1, 0.2), "weight_decay": 0.25},
+    ]
+    assert not torch.equal(batches[0], batches[1])
+
+
 def test_training_learns() -> None:
     assert sampled_accuracy(quick(steps=1), 2000, seed=1) < 0.5
     assert sampled_accuracy(quick(steps=600, width=8, head_width=4), 2000, seed=1) > 0.9

@@ -8,15 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from verified_checker import PROGRAM, ROOT, require_verified
 
-ROOT = Path(__file__).parent.parent
-TWIN = ROOT / "verified" / "compact-proofs-verified"
 PROGRAMS = {
     "module": [sys.executable, "-I", "-m", "checker"],
     "command": [sys.executable, "-m", "compact_proofs", "check"],
     "both kernels": [sys.executable, "-m", "compact_proofs", "check", "--kernel", "both"],
     "capped": [sys.executable, "-m", "compact_proofs", "check", "--max-seconds", "60"],
-    "twin": [str(TWIN)],
+    "twin": [str(PROGRAM)],
 }
 UNPRINTED = 74
 
@@ -27,15 +26,15 @@ READERS = {name: PROGRAMS[name] for name in ("module", "command", "twin")}
 
 @pytest.fixture(params=READERS)
 def reader(request: pytest.FixtureRequest) -> list[str]:
-    if request.param == "twin" and not TWIN.exists():
-        pytest.skip("the verified checker is not built")
+    if request.param == "twin":
+        require_verified()
     return READERS[request.param]
 
 
 @pytest.fixture(params=PROGRAMS)
 def program(request: pytest.FixtureRequest) -> list[str]:
-    if request.param in ("twin", "both kernels") and not TWIN.exists():
-        pytest.skip("the verified checker is not built")
+    if request.param in ("twin", "both kernels"):
+        require_verified()
     return PROGRAMS[request.param]
 
 

@@ -8,7 +8,6 @@ or changed by one of the mutations of the fuzzer.
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 
 import pytest
+from verified_checker import PROGRAM, require_verified
 
 from certificates.exact import prove_exact
 from certificates.strategies import STRATEGIES, prove
@@ -35,9 +35,6 @@ from fuzzing.mutations import MUTATIONS, Case, apply
 from model_export.exact_model import export
 
 ROOT = Path(__file__).parent.parent
-PROGRAM = ROOT / "verified" / "compact-proofs-verified"
-# `tests/run` builds the program and sets this, so that there nothing is skipped in silence.
-REQUIRED = "COMPACT_PROOFS_REQUIRE_VERIFIED"
 SHIPPED = sorted(path.stem for path in (ROOT / "models").glob("*.safetensors"))
 # Limits of the Python kernel's resources: where it declines for one of them, the twin need not.
 LIMITS = ("max_operations", "max_levels")
@@ -186,11 +183,7 @@ def compare_shipped(name: str, strategy: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    if not PROGRAM.exists():
-        missing = f"{PROGRAM.relative_to(ROOT)} is not built: make -C verified"
-        if os.environ.get(REQUIRED):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    require_verified()
 
 
 @pytest.mark.parametrize("seed", range(2))

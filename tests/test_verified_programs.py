@@ -7,14 +7,14 @@ the mutations of the fuzzer.
 """
 
 import argparse
-import os
 import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from test_verified import LIMITS, PROGRAM, REQUIRED, ROOT, Twin
+from test_verified import LIMITS, ROOT, Twin
+from verified_checker import require_verified
 
 from certificates.evaluate import count
 from checker.check import check
@@ -89,11 +89,7 @@ def run(number: int, seed: int) -> Counter[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    if not PROGRAM.exists():
-        missing = f"{PROGRAM.relative_to(ROOT)} is not built: make -C verified"
-        if os.environ.get(REQUIRED):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    require_verified()
 
 
 def test_generated_and_changed_files() -> None:

@@ -4,7 +4,7 @@
     python report.py --diffs PAGE     these survivors as the page would have them
     python report.py --again PAGE     the names of those that mutmut made, and of its mutants that ran out of time
 
-On the page (docs/mutation_testing.md) each heading `### checker.module.function`, or `### checker.module` for code
+On the page (docs/mutation_testing.md) each heading `### package.module.function`, or `### package.module` for code
 outside of functions, is followed by blocks of diffs, each line that is removed with the one that replaces it. One
 kind of survivor has a number only: changes of the argument `strict` of `zip`. Exit code 1 where a survivor is not
 explained, or an explanation has no survivor.
@@ -118,7 +118,10 @@ def main(arguments: list[str]) -> int:
     if "--diffs" in options:
         return 0
     counts = Counter(inside.values()), Counter(outcome for outcome, _ in outside)
-    print(f"in functions, {described(counts[0])}, {len(strict)} of them in `strict`")
+    for package in dict.fromkeys(mutant.partition(".")[0] for mutant in inside):
+        part = {mutant: outcome for mutant, outcome in inside.items() if mutant.startswith(f"{package}.")}
+        in_strict = sum(mutant in strict for mutant in part)
+        print(f"{package}, in functions, {described(Counter(part.values()))}, {in_strict} of them in `strict`")
     print(f"outside of functions, {described(counts[1])}")
     print(f"{len(known)} explained, {len(open_questions)} unexplained")
     stale = known - set(changes.values()) - alive
