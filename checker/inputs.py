@@ -61,10 +61,10 @@ class Inputs:
 
     def listed(self, first: int, last: int, meter: Meter) -> Iterator[Listed]:
         """The inputs among the sequences from number `first` to number `last`, some at a time."""
-        if last - first >= MAX_SEQUENCES:
-            limit = f"limit max_sequences = {MAX_SEQUENCES}"
-            raise Declined(f"inputs: {last - first + 1} sequences, {limit}")
-        count, step = last - first + 1, LISTED // len(self.sets)
+        count = last - first + 1
+        if count > MAX_SEQUENCES:
+            raise Declined(f"inputs: {count} sequences, limit max_sequences = {MAX_SEQUENCES}")
+        step = LISTED // len(self.sets)
         meter.add("inputs", count, count * 16 * len(self.sets))
         for start in range(first, last + 1, step):
             end = min(start + step, last + 1)

@@ -110,15 +110,16 @@ def check_evaluate(
     plan, done, total = Plan(program, meter), -1, 0
     passes = [Precision(program.tensors, sizes) for sizes in certificate.passes]
     for first, last, correct in certificate.intervals:
-        place = f"inputs {first} to {last}"
-        if not done < first <= last < program.inputs.sequences:
-            sequences = program.inputs.sequences
-            raise Rejected(f"{place}: expected ascending intervals below {sequences}")
+        sequences = program.inputs.sequences
+        if not done < first <= last < sequences:
+            raise Rejected(
+                f"inputs {first} to {last}: expected ascending intervals below {sequences}"
+            )
         done, found = last, 0
         for listed in program.inputs.listed(first, last, meter):
             found += certified_inputs(plan, passes, listed, meter)
         counts.append(found)
         if correct > found:
-            raise Rejected(f"{place}: claimed {correct} correct, found {found}")
+            raise Rejected(f"inputs {first} to {last}: claimed {correct} correct, found {found}")
         total += correct
     return total

@@ -30,6 +30,7 @@ def examine_program(
     found.total = inputs.count(meter)
     correct = check_evaluate(program, claim.proof, meter, counts)
     if claim.correct != correct:
-        total = f"claimed {claim.correct} correct, found {correct} in the intervals"
-        raise Rejected(f"total: {total}")
+        raise Rejected(
+            f"total: claimed {claim.correct} correct, found {correct} in the intervals"
+        )
     return correct
