@@ -13,10 +13,8 @@ from checker.terms import Terms
 from checker.text import any_number_of_digits
 
 # The rules that have a machine-checked proof of soundness (`docs/verified_rules.md`).
-VERIFIED_RULES = {
-    *("embedding", "exact", "low_rank", "round", "scores", "exponential"),
-    *("gaps", "weights", "last", "levels", "enumerate"),
-}
+VERIFIED_RULES = {"embedding", "exact", "low_rank", "round", "scores", "exponential"}
+VERIFIED_RULES |= {"gaps", "weights", "last", "levels", "enumerate"}
 
 
 def percentage(part: int, whole: int) -> str:
@@ -27,7 +25,8 @@ def percentage(part: int, whole: int) -> str:
 
 @dataclass
 class Verdict:
-    """What was found. `verdict` is "accepted", "rejected" or "declined"; only the first claims anything.
+    """What was found. `verdict` is "accepted", "rejected" or "declined"; only the first claims
+    anything.
 
     accepted: at least `correct_at_least` of the `total` inputs, which are `share` of them, of the
     model whose bytes have the hash `model_sha256` are correct. The inputs are those of `task`: all
@@ -58,21 +57,17 @@ class Verdict:
         """The verdict in one line."""
         if self.verdict != "accepted":
             return f"{self.verdict}: {self.reason}"
-        return ", ".join(
-            [
-                f"accepted: at least {self.correct_at_least} of {self.total} inputs "
-                f"({self.share}) are classified correctly",
-                f"task {self.task} of {self.positions} tokens below {self.tokens}",
-                f"proved in {self.operations} operations",
-                *([f"unverified rules: {' '.join(self.unverified_rules)}"] * bool(self.unverified_rules)),
-                f"model {self.model_sha256}",
-            ]
-        )
+        counts = f"at least {self.correct_at_least} of {self.total} inputs ({self.share})"
+        task = f"task {self.task} of {self.positions} tokens below {self.tokens}"
+        length, rules = f"proved in {self.operations} operations", ", ".join(self.unverified_rules)
+        length += f", unverified rules: {rules}" if rules else ""
+        claim = f"{counts} are classified correctly, {task}, {length}, model {self.model_sha256}"
+        return f"accepted: {claim}"
 
 
 def check_claims(model: ExactModel, sha256: str, certificate: Certificate, meter: Meter) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails:
-    what it says is not established by the rules, whether it is true or not."""
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that
+    fails: what it says is not established by the rules, whether it is true or not."""
     if certificate.model_sha256 != sha256:
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
     if not certificate.groups and not certificate.correct:

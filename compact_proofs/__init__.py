@@ -10,7 +10,20 @@ Every function takes and writes files, because files are what a stranger checks.
 listed in `ERRORS`, each with a message of one line.
 """
 
-from compact_proofs.commands import ERRORS, check, export, fuzz, prove, strategies, train
-from compact_proofs.demonstration import demo
+from typing import TYPE_CHECKING, Any
+
+from compact_proofs.lazy import lazy_module
+
+if TYPE_CHECKING:
+    from compact_proofs.commands import ERRORS, check, export, fuzz, prove, strategies, train
+    from compact_proofs.demonstration import demo
 
 __all__ = ["ERRORS", "check", "demo", "export", "fuzz", "prove", "strategies", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """One of the names above, from its module, which is loaded only then."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "demonstration" if name == "demo" else "commands"
+    return getattr(lazy_module(f"{__name__}.{module}"), name)

@@ -13,18 +13,22 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import checker.__main__
-from compact_proofs import commands, demonstration
 from compact_proofs.isolated import Caps, CheckerFailed, checker_command, run_capped
-from compact_proofs.shipped import shipped_models
+from compact_proofs.lazy import lazy_module
+from compact_proofs.shipped import MODEL, OUTPUT, shipped_models
 from compact_proofs.terminal import print_error, print_table, progress_bar
 from compact_proofs.verified import NotBuilt, check_verified
-from model_export.exact_model import TASKS
-from model_export.training import sampled_accuracy
+from model_export.tasks import TASKS
+
+if TYPE_CHECKING:
+    from compact_proofs import commands, demonstration
+else:
+    commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
 
 SAMPLES = 100_000
 
@@ -221,6 +225,8 @@ def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, ou
 
     The same options give the same weights. Needs PyTorch: pip install 'compact-proofs[train]'.
     """
+    from model_export.training import sampled_accuracy
+
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
     accuracy = sampled_accuracy(weights, SAMPLES, seed=1)
     click.echo(f"{output}: right on {accuracy:.3%} of {SAMPLES} random inputs (an estimate)")
@@ -324,11 +330,11 @@ def fuzz(
 
 
 @_command("Export, prove and check a shipped model.", "demo -o compact-proofs-output")
-@click.option("--model", default=demonstration.MODEL, show_default=True, help="A shipped model.")
+@click.option("--model", default=MODEL, show_default=True, help="A shipped model.")
 @click.option(
     "-o",
     "--output",
-    default=demonstration.OUTPUT,
+    default=OUTPUT,
     show_default=True,
     metavar="DIRECTORY",
     help="Where the files go.",
@@ -346,7 +352,7 @@ def demo(model: str, output: str, as_json: bool) -> int:
     return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else 1
 
 
-def _print_results(model: str, directory: Path, results: list[demonstration.Result]) -> None:
+def _print_results(model: str, directory: Path, results: "list[demonstration.Result]") -> None:
     rows = []
     for result in results:
         verdict = result.verdict

@@ -11,10 +11,7 @@ from checker import Verdict
 from checker.errors import Declined
 from compact_proofs.commands import export, prove, strategies
 from compact_proofs.isolated import check_isolated
-from compact_proofs.shipped import shipped_model
-
-OUTPUT = "compact-proofs-output"
-MODEL = "max-of-4-seed-0"
+from compact_proofs.shipped import MODEL, OUTPUT, shipped_model
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,8 @@ from checker.text import MAX_FILE_BYTES
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
+from model_export.tasks import TASKS
 from model_export.weights_files import read_weights
-
-TASKS = ("max",)
 
 
 def export(weights: Path, output: Path, task: str = "max") -> ExactModel:

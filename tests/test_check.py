@@ -37,7 +37,7 @@ MAX_LINES_OF_CODE = 800
 INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
 # What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
 INTEGER_NUMPY = {
-    *("array", "diff", "full", "int64", "maximum", "minimum", "ndarray", "ones", "where"),
+    *("array", "concatenate", "diff", "int64", "maximum", "minimum", "ndarray", "ones", "where"),
 }
 # They make floats, or guess a type, unless told.
 NEEDS_DTYPE = {"array", "empty", "full", "ones", "zeros"}
