@@ -1,22 +1,30 @@
 """Exact roundings: the only places where a number is ever replaced by a nearby one.
 
-A fixed-point number of `bits` fractional bits is an integer `k` that stands for `k / 2**bits`. Every
-function here states its result as an exact function of its integer arguments, so that another
+A fixed-point number of `bits` fractional bits is an integer `k` that stands for `k / 2**bits`.
+Every function here states its result as an exact function of its integer arguments, so that another
 implementation reproduces it bit for bit. Arrays hold 64-bit integers where a bound checked here
 excludes overflow, and unbounded Python integers otherwise; the values are the same.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import isqrt
 from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from checker.meter import Meter, product_price
 
-# Sums of at most 2**6 table entries and products below PRODUCT_LIMIT stay inside a signed 64-bit word.
+Array = np.ndarray[Any, Any]
+# Lower and upper bounds of some numbers.
+Ends = tuple[list[int], list[int]]
+
+# Sums of at most 2**6 table entries and products below PRODUCT_LIMIT stay inside a signed 64-bit
+# word.
 ENTRY_LIMIT = 2**55
 PRODUCT_LIMIT = 2**62
+# Exponentials are tabulated for so many bits of their arguments.
+COMMON_BITS = 9
 
 
 def shift_down(number: int, shift: int) -> int:
@@ -29,16 +37,20 @@ def shift_up(number: int, shift: int) -> int:
     return -shift_down(-number, shift)
 
 
-def root_down(number: int, shift: int, divisor: int) -> int:
-    """floor(number * 2**shift / sqrt(divisor)), for divisor > 0."""
-    numerator = number * number << max(0, 2 * shift)
-    denominator = divisor << max(0, -2 * shift)
-    return isqrt(numerator // denominator) if number >= 0 else -1 - isqrt((numerator - 1) // denominator)
+def shift(numbers: Sequence[int], by: int) -> Ends:
+    """floor and ceil of k * 2**by for each of `numbers` k."""
+    if by >= 0:
+        return [k << by for k in numbers], [k << by for k in numbers]
+    return [k >> -by for k in numbers], [-(-k >> -by) for k in numbers]
 
 
-def root_up(number: int, shift: int, divisor: int) -> int:
-    """ceil(number * 2**shift / sqrt(divisor)), for divisor > 0."""
-    return -root_down(-number, shift, divisor)
+def root(numbers: Sequence[int], by: int, divisor: int) -> Ends:
+    """floor and ceil of k * 2**by / sqrt(divisor) for each of `numbers` k, for divisor > 0."""
+    divisor, squares = divisor << max(0, -2 * by), [k * k << max(0, 2 * by) for k in numbers]
+    down = [isqrt(square // divisor) for square in squares]
+    up = [k + (k * k * divisor != square) for k, square in zip(down, squares, strict=True)]
+    signed = list(zip(numbers, down, up, strict=True))
+    return [a if k >= 0 else -b for k, a, b in signed], [b if k >= 0 else -a for k, a, b in signed]
 
 
 def norm_up(square: int, shift: int) -> int:
@@ -47,17 +59,18 @@ def norm_up(square: int, shift: int) -> int:
     return isqrt(scaled - 1) + 1 if scaled else 0
 
 
-def exponential_factors(argument_bits: int, bits: int, max_argument: int) -> list[tuple[int, int]]:
-    """Enclosures of exp(-2**i / 2**argument_bits) for each bit i of `max_argument`, in fixed point of `bits`
+@lru_cache(1)
+def exponential_factors(argument_bits: int, bits: int, size: int) -> list[tuple[int, int]]:
+    """Enclosures of exp(-2**i / 2**argument_bits) for i below `size`, in fixed point of `bits`
     bits, up to the first that is (0, 1).
 
-    For 0 <= x <= 1, 1 - x <= exp(-x) <= 1 - x + x**2; from x = 2**-(bits + 16), squared repeatedly and
-    rounded outward.
+    For 0 <= x <= 1, 1 - x <= exp(-x) <= 1 - x + x**2; from x = 2**-(bits + 16), squared repeatedly
+    and rounded outward.
     """
     start, scale = bits + 16, 2 * (bits + 16)
     lower = (1 << scale) - (1 << start)
     upper, factors = lower + 1, []
-    for squarings in range(start - argument_bits + max_argument.bit_length()):
+    for squarings in range(start - argument_bits + size):
         if squarings >= start - argument_bits:
             factors.append((shift_down(lower, bits - scale), shift_up(upper, bits - scale)))
             if factors[-1] == (0, 1):  # and so are all that follow
@@ -67,14 +80,19 @@ def exponential_factors(argument_bits: int, bits: int, max_argument: int) -> lis
 
 
 def exponential(arguments: Array, argument_bits: int, bits: int, upper: bool) -> list[list[int]]:
-    """For each k >= 0 in `arguments`, an integer e with e / 2**bits <= exp(-k / 2**argument_bits), or >= if
-    `upper`: the product of the factors of k's set bits, lowest first and each step rounded outward."""
-    factors = exponential_factors(argument_bits, bits, int(arguments.max()))
-    # Rounding the negative of a number down rounds the number up.
-    result = np.full(arguments.shape, -1 << bits if upper else 1 << bits, dtype=object)
+    """For each k >= 0 in `arguments`, an integer e with e / 2**bits <= exp(-k / 2**argument_bits),
+    or >= if `upper`: the product of the factors of k's set bits, lowest first and each step rounded
+    outward."""
+    factors = exponential_factors(argument_bits, bits, int(arguments.max()).bit_length())
     beyond = arguments >> len(factors) > 0
-    for i, factor in enumerate(factors):
-        chosen = (arguments >> i & 1).astype(bool) & ~beyond
+    arguments = np.where(beyond, 0, arguments)
+    # Rounding the negative of a number down rounds the number up.
+    common = [-1 << bits if upper else 1 << bits]  # for each value of the first bits
+    for factor in factors[:COMMON_BITS]:
+        common += [k * factor[upper] >> bits for k in common]
+    result = np.array(common, dtype=object)[(arguments & (len(common) - 1)).astype(np.int64)]
+    for i, factor in enumerate(factors[COMMON_BITS:], COMMON_BITS):
+        chosen = (arguments >> i & 1).astype(bool)
         result[chosen] = result[chosen] * factor[upper] >> bits
     return np.where(beyond, int(upper), abs(result)).tolist()
 
@@ -90,10 +108,19 @@ def integer_array(numbers: Sequence[int], shape: tuple[int, ...]) -> Array:
     return np.array(numbers, dtype=np.int64 if small else object).reshape(shape)
 
 
-def product_down(lower: Array, upper: Array, gap: Array, bits: int) -> Array:
-    """floor(weight * gap / 2**bits), entry by entry with broadcasting, for the weight from `lower` to
-    `upper` for which it is least."""
-    weight = np.where(gap > 0, lower, upper)
-    if bound(weight) * bound(gap) >= PRODUCT_LIMIT:
-        weight = weight.astype(object)
-    return weight * gap >> bits
+def product_down(
+    weights: Ends, gap: Array, longest: int, bits: int, rule: str, meter: Meter
+) -> Array:
+    """floor(weight * gap / 2**bits) for the weight from its lower end, which is 0 or more, to its
+    upper end for which this is least. There is one weight for each of the gaps [..., class] of all
+    classes, which are sums of six entries of tables, the longest of so many bits. What is long is
+    metered under the name of a rule."""
+    most, shape = max(map(max, weights)), (*gap.shape[:-1], 1)
+    long = most << longest + 3 >= PRODUCT_LIMIT and most * max(1, bound(gap)) >= PRODUCT_LIMIT
+    if long:
+        sizes = most.bit_length(), bound(gap).bit_length()
+        meter.hold(rule, 2 * gap.size, sum(sizes))
+        meter.add(rule, 0, gap.size * product_price(*sizes))
+    dtype = object if long else np.int64
+    lower, upper = (np.array(end, dtype=dtype).reshape(shape) for end in weights)
+    return np.where(gap > 0, lower, upper) * gap >> bits

@@ -1,7 +1,7 @@
 """What is claimed: a certificate, as a sequence of groups of inputs with a bound for each.
 
-A certificate file is text of keywords and canonical decimal integers (`docs/formats.md`). It is data:
-nothing in it is executed, and nothing in it is believed before a rule has established it.
+A certificate file is text of keywords and canonical decimal integers (`docs/formats.md`). It is
+data: nothing in it is executed, and nothing in it is believed before a rule has established it.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,12 @@ BITS = (1, MAX_BITS, "max_bits")
 
 @dataclass(frozen=True)
 class Factor:
-    """A factor of a table for the rule `low_rank`: the product of `matrices` neighbours of its path.
+    """A factor of a table for the rule `low_rank`: the product of `matrices` neighbours of its
+    path.
 
-    `hint` is (A, H), of shapes [rows, rank] and [rank, columns], whose product stands for most of the
-    factor. `norm`, for every factor but the first and the last, is (s, C): the claimed operator norm
-    [1, 1] of what the hint leaves, and a matrix [rows, rows] that helps to confirm it.
+    `hint` is (A, H), of shapes [rows, rank] and [rank, columns], whose product stands for most of
+    the factor. `norm`, for every factor but the first and the last, is (s, C): the claimed operator
+    norm [1, 1] of what the hint leaves, and a matrix [rows, rows] that helps to confirm it.
     """
 
     matrices: int
@@ -32,7 +33,8 @@ class Factor:
     norm: tuple[Dyadic, Dyadic] | None
 
 
-# How a table is enclosed: by the rule `low_rank` with these factors, or exactly where there are none.
+# How a table is enclosed: by the rule `low_rank` with these factors, or exactly where there are
+# none.
 Table = tuple[Factor, ...]
 
 
@@ -43,9 +45,10 @@ class Check:
 
     `margin` is an integer >= 1 in units of 2**-bits of the scaled margin (`docs/semantics.md`).
     `classes` are indices into the partition of outputs numbered `partition`; None stands for every
-    class with an output that no earlier check of the group covered. `bands` divides the tokens 0, 1,
-    2, ... below the label into bands of neighbours: runs of (how many bands, tokens in each). `levels`,
-    for the rule `levels` only, groups the bands in order: how many bands are in each level.
+    class with an output that no earlier check of the group covered. `bands` divides the tokens 0,
+    1, 2, ... below the label into bands of neighbours: runs of (how many bands, tokens in each).
+    `levels`, for the rule `levels` only, groups the bands in order: how many bands are in each
+    level.
     """
 
     rule: str
@@ -68,7 +71,8 @@ class Group:
     correct: int
     checks: tuple[Check, ...]
 
-    # How many inputs of the group must have the label before the last position, at the least; its queries.
+    # How many inputs of the group must have the label before the last position, at the least; its
+    # queries.
     labels = property(lambda self: int(self.first_query != self.label))
     queries = property(lambda self: range(self.first_query, self.last_query + 1))
 
@@ -80,8 +84,8 @@ class Group:
 class Certificate:
     """A claim about the model with a given hash, and its proof.
 
-    `tables` says how each of the tables QK, OV, EU is enclosed. `partitions` divide the outputs into
-    classes of neighbours: (0, 3, 8) has the classes 0-2 and 3-7.
+    `tables` says how each of the tables QK, OV, EU is enclosed. `partitions` divide the outputs
+    into classes of neighbours: (0, 3, 8) has the classes 0-2 and 3-7.
     """
 
     model_sha256: str
@@ -94,7 +98,8 @@ class Certificate:
 
 
 def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
-    """How the table `name` is enclosed; matrix i of its path has the shape (sizes[i], sizes[i + 1])."""
+    """How the table `name` is enclosed; matrix i of its path has the shape (sizes[i], sizes[i +
+    1])."""
     reader.take("table", name)
     if reader.word("exact", "low_rank") == "exact":
         reader.take("\n")
@@ -139,7 +144,8 @@ def _parse_group(reader: Reader, partitions: Sequence[tuple[int, ...]]) -> Group
 
 
 def parse_certificate(data: bytes, model: ExactModel) -> Certificate:
-    """The certificate that `data` denotes, for a model of the sizes of `model`. Raises `Declined`."""
+    """The certificate that `data` denotes, for a model of the sizes of `model`. Raises
+    `Declined`."""
     reader = Reader(data, "certificate")
     reader.take("compact-proofs-certificate", "1", "\n", "model")
     model_sha256 = reader.next

@@ -31,7 +31,8 @@ def percentage(part: int, whole: int) -> str:
 
 @dataclass
 class Verdict:
-    """What was found. `verdict` is "accepted", "rejected" or "declined"; only the first claims anything.
+    """What was found. `verdict` is "accepted", "rejected" or "declined"; only the first claims
+    anything.
 
     accepted: at least `correct_at_least` of the `total` inputs, which are `share` of them, of the
     model whose bytes have the hash `model_sha256` are correct. The inputs are those of `task`: all
@@ -65,26 +66,23 @@ class Verdict:
         """The verdict in one line."""
         if self.verdict != "accepted":
             return f"{self.verdict}: {self.reason}"
-        words = f"task {self.task}, inputs {self.inputs}, {self.model}"
-        return ", ".join(
-            [
-                f"accepted: at least {self.correct_at_least} of {self.total} inputs "
-                f"({self.share}) are classified correctly",
-                f"task {self.task} of {self.positions} tokens below {self.tokens}"
-                if not self.model
-                else words,
-                f"proved in {self.operations} operations",
-                *([f"unverified rules: {' '.join(self.unverified_rules)}"] * bool(self.unverified_rules)),
-                f"model {self.model_sha256}",
-            ]
+        claim = (
+            f"at least {self.correct_at_least} of {self.total} inputs ({self.share}) "
+            "are classified correctly"
         )
+        about = f"task {self.task} of {self.positions} tokens below {self.tokens}"
+        if self.model:
+            about = f"task {self.task}, inputs {self.inputs}, {self.model}"
+        length, rules = f"proved in {self.operations} operations", ", ".join(self.unverified_rules)
+        length += f", unverified rules: {rules}" if rules else ""
+        return f"accepted: {claim}, {about}, {length}, model {self.model_sha256}"
 
 
 def check_claims(
     model: ExactModel, sha256: str, certificate: Certificate, meter: Meter, counts: list[int]
 ) -> int:
-    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that fails:
-    what it says is not established by the rules, whether it is true or not.
+    """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that
+    fails: what it says is not established by the rules, whether it is true or not.
 
     What is found in each group is appended to `counts`, that of the failing claim last.
     """

@@ -1,8 +1,8 @@
 """How a check ends other than by acceptance.
 
 A file is *declined* when it cannot be judged (malformed, unsupported, over a stated limit) and
-*rejected* when it is well formed but one of its claims fails: the rules do not establish it. A claim
-that fails may be true; another certificate may prove it.
+*rejected* when it is well formed but one of its claims fails: the rules do not establish it. A
+claim that fails may be true; another certificate may prove it.
 """
 
 

@@ -38,7 +38,8 @@ class Dyadic:
 
 @dataclass(frozen=True)
 class ExactModel:
-    """A one-layer attention-only transformer with one head and no biases, read at its last position.
+    """A one-layer attention-only transformer with one head and no biases, read at its last
+    position.
 
     `weights` holds, by name: W_E [vocabulary, width], W_pos [positions, width], W_Q, W_K, W_V
     [width, head_width], W_O [head_width, width], W_U [width, outputs].
@@ -75,7 +76,8 @@ def parse_tensor(reader: Reader, name: str, rows: int, columns: int) -> Dyadic:
 
 
 def parse_model(data: bytes) -> ExactModel:
-    """The model that `data` denotes. Raises `Declined` on anything but one canonical, supported model."""
+    """The model that `data` denotes. Raises `Declined` on anything but one canonical, supported
+    model."""
     reader = Reader(data, "model")
     reader.take("compact-proofs-model", "1", "\n")
     for feature, supported in FEATURES.items():

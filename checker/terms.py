@@ -4,30 +4,36 @@ Fix a query q and a label m. With w_j(t) the attention weight of token t at posi
 w(m) times the largest position factor of positions 1 .. n-1, the scaled margin of the input
 (t_1, ..., t_(n-1), q) against an output o is a sum of terms of one position each,
 
-    sum_j w_j(t_j) * (D(o) + V(t_j, o) + P(j, o)),        D, V, P = EU, OV, OV positions at m minus at o,
+    sum_j w_j(t_j) * (D(o) + V(t_j, o) + P(j, o)),
 
-and the input is correct when it is positive for every o other than m (`docs/semantics.md`).
+where D, V, P are EU, OV and OV positions at m minus at o. The input is correct when it is positive
+for every o other than m (`docs/semantics.md`).
 """
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from checker.arithmetic import Array, integer_array
+from checker.arithmetic import Array, Ends
 from checker.errors import Rejected
-from checker.meter import PYTHON, Meter
+from checker.meter import PYTHON, WORD_BITS, Meter, product_price, words
+from checker.model import MAX_VOCABULARY
 from checker.tables import Fixed, Tables
 
+# What it takes to remember a class of outputs.
+SPAN_BITS = 512
+
 Cuts = tuple[int, ...]
-# Lower bounds of D [query, class], V [token, class] and P [position, class] for one label and some classes of
-# outputs, the label left out; queries and tokens up to the label.
+# Lower bounds of D [query, class], V [token, class] and P [position, class] for one label and some
+# classes of outputs, the label left out; queries and tokens up to the label.
 Gaps = tuple[Array, Array, Array]
 
 
 def class_gaps(table: Fixed, rows: int, label: int, cuts: Cuts) -> Array:
-    """For the first `rows` rows, the lower bound at the label minus the largest upper bound of a class."""
+    """For the first `rows` rows, the lower bound at the label minus the largest upper bound of a
+    class."""
     lower, upper = table[0][:rows], table[1][:rows].copy()
     # A neighbour of the label in its own class, where there is one, stands in for it.
     upper[:, label] = upper[:, label - 1 if label not in cuts else min(label + 1, cuts[-1] - 1)]
@@ -35,16 +41,18 @@ def class_gaps(table: Fixed, rows: int, label: int, cuts: Cuts) -> Array:
 
 
 class Terms:
-    """Bounds of terms for any group, from the tables of one model; shared results are metered once."""
+    """Bounds of terms for any group, from the tables of one model; shared results are metered
+    once."""
 
     def __init__(self, tables: Tables, partitions: Sequence[Cuts], meter: Meter) -> None:
         self.tables, self.partitions, self.meter = tables, partitions, meter
-        self._known: dict[object, set[Any]] = {}
+        self._known: dict[object, set[Any]] = {"classes": set(), "queries": set()}
         self._gaps = lru_cache(2)(self._find_gaps)  # few, because these are large
-        self._label_factor = cache(self._find_label_factor)
+        self._label_factor = lru_cache(MAX_VOCABULARY)(self._find_label_factor)
 
     def _first_needed(self, kind: object, results: set[Any]) -> set[Any]:
-        """Those of the shared intermediate `results` that are needed for the first time."""
+        """Those of the shared intermediate `results` that are needed for the first time: of a
+        `kind`, or of the label that is the latest."""
         known = self._known.setdefault(kind, set())
         new = results - known
         known |= new
@@ -56,48 +64,80 @@ class Terms:
         spans = {(cuts[c], cuts[c + 1]) for c in classes}
         # The largest entry of the class in each row, and the second for when the label is it.
         widths = [end - start for start, end in self._first_needed("classes", spans)]
+        self.meter.hold("gaps", 2 * len(widths), SPAN_BITS, keep=True)
         entries = 2 * self.tables.model.vocabulary + positions
         self.meter.add("gaps", entries * sum(max(0, 2 * width - 3) for width in widths), 0)
-        # V and P at the label minus at the class; the least P of positions 1 .. n-1, and its sum with V; the
-        # running minima of the sum over the tokens below the label.
-        self.meter.add("gaps", len(self._first_needed(label, spans)) * (3 * label + 2 * positions), 0)
-        eu, ov, of_positions = self._gaps(label, bits, cuts)
-        return eu.take(classes, 1), ov.take(classes, 1), of_positions.take(classes, 1)
+        # V and P at the label minus at the class; the least P of positions 1 .. n-1, and its sum
+        # with V; the running minima of the sum over the tokens below the label.
+        if label not in self._known:  # labels ascend
+            self._known = {kind: self._known[kind] for kind in ("classes", "queries")}
+        new = len(self._first_needed(label, spans))
+        self.meter.add("gaps", new * (3 * label + 2 * positions), len(classes) * PYTHON)
+        found, rows = self._gaps(label, bits, cuts), label + 1
+        if len(classes) < len(cuts) - 1:
+            found = found.take(classes, 1)
+        return found[:rows], found[rows : 2 * rows], found[2 * rows :]
 
-    def _find_gaps(self, label: int, bits: int, cuts: Cuts) -> Gaps:
-        (eu, ov, positions), tokens = self.tables.fixed(bits), label + 1
-        word = 16 if object in (eu[0].dtype, ov[0].dtype) else 1
-        self.meter.add("gaps", 0, 4 * (tokens + len(positions[0])) * cuts[-1] * word)
-        gaps = class_gaps(eu, tokens, label, cuts), class_gaps(ov, tokens, label, cuts)
-        return *gaps, class_gaps(positions, len(positions[0]), label, cuts)
+    def _find_gaps(self, label: int, bits: int, cuts: Cuts) -> Array:
+        """The gaps of all classes: D, and below it V and P."""
+        (eu, ov, positions), rows = self.tables.fixed(bits), label + 1
+        longest = self.tables.longest[bits]
+        word = 16 + words(longest) if longest > WORD_BITS else 1
+        self.meter.add("gaps", 0, 5 * (rows + len(positions[0])) * cuts[-1] * word)
+        parts = zip(eu, ov, positions, strict=True)
+        lower, upper = (np.concatenate((d[:rows], v[:rows], p)) for d, v, p in parts)
+        return class_gaps((lower, upper), len(lower), label, cuts)
 
-    def level_weights(self, query: int, label: int, cuts: Sequence[int], bits: int) -> list[int]:
-        """Upper bounds of the weights of tokens at all positions 1 .. n-1, for each band between `cuts`, and
-        a lower bound of the label's, for which one is an upper bound."""
-        if self._first_needed("queries", {query}):
-            # The largest and least position factor and their quotient; that of the last position; the
-            # running maxima of the tokens' weights.
-            self.meter.add("weights", 2 * self.tables.model.positions + self.tables.model.vocabulary - 3, 0)
-        self.meter.add("weights", 0, (2 * len(cuts) + 1) * PYTHON)
+    def long_gaps(self, rule: str, bits: int, entries: int) -> int:
+        """What sums and extrema of so many entries of gaps cost more where these are long
+        integers."""
+        longest = self.tables.longest[bits]
+        self.meter.hold(rule, 2 * entries, longest)
+        return entries * product_price(longest, 0) if longest > WORD_BITS else 0
+
+    def level_weights(
+        self, queries: range, label: int, cuts: Sequence[int], bits: int
+    ) -> tuple[list[int], int]:
+        """Upper bounds of the weights of tokens at all positions 1 .. n-1 for each band between
+        `cuts`, and a lower bound of the label's, for which one is an upper bound; for all
+        queries."""
+        model = self.tables.model
+        # The largest and least position factor and their quotient; that of the last position; the
+        # running maxima of the tokens' weights.
+        new = len(self._first_needed("queries", set(queries)))
+        count = new * (2 * model.positions + model.vocabulary - 3)
+        longest = words(self.tables.certificate.exponential_bits + bits)
+        price = (2 * len(cuts) + 1) * (PYTHON + longest**2) + cuts[-1] * (16 + longest // 2)
+        self.meter.add("weights", count, len(queries) * price)
         (_, high), (position_low, position_high) = self.tables.weights
-        least = self._label_factor(query, label)[0]
-        bands = [-(-(max(high[query][a:b]) << bits) // least) for a, b in zip(cuts, cuts[1:], strict=False)]
-        return [*bands, (min(position_low[query][:-1]) << bits) // max(position_high[query][:-1])]
+        own, bands, spans = 1 << bits, [0] * (len(cuts) - 1), list(map(slice, cuts, cuts[1:]))
+        for query in queries:
+            least, weights = self._label_factor(query, label)[0], high[query]
+            of_position = min(position_low[query][:-1]) << bits
+            own = min(own, of_position // max(position_high[query][:-1]))
+            found = [-(-(max(weights[band]) << bits) // least) for band in spans]
+            bands = list(map(max, bands, found))
+        return bands, own
 
-    def token_weights(self, label: int, pairs: list[tuple[int, int]], position: int, bits: int) -> Fixed:
-        """Lower and upper bounds of the weights at `position`, as columns, for `pairs` of query and token."""
-        self.meter.add("weights", 2 * len(pairs) * self.tables.ends, 2 * len(pairs) * PYTHON)
+    def token_weights(
+        self, label: int, query: int, tokens: Iterable[int], position: int, bits: int
+    ) -> Ends:
+        """Lower and upper bounds of the weights of `tokens` at `position`."""
         (token_low, token_high), (low, high) = self.tables.weights
-        lower, upper = [], []
-        for q, t in pairs:
-            _, least, most = self._label_factor(q, label)
-            lower.append((token_low[q][t] * low[q][position] << bits) // most)
-            upper.append(-(-(token_high[q][t] * high[q][position] << bits) // least))
-        return integer_array(lower, (len(pairs), 1)), integer_array(upper, (len(pairs), 1))
+        _, least, most = self._label_factor(query, label)
+        below, above = low[query][position] << bits, high[query][position] << bits
+        lower = [token_low[query][t] * below // most for t in tokens]
+        return lower, [-(-token_high[query][t] * above // least) for t in tokens]
+
+    def add_weights(self, count: int, bits: int) -> None:
+        """Meters so many calls of `token_weights` for a token."""
+        # A product of two exponentials, and its quotient by another one.
+        long = 2 * words(2 * self.tables.certificate.exponential_bits + bits) ** 2
+        self.meter.add("weights", 2 * count * self.tables.ends, 2 * count * (PYTHON + long))
 
     def _find_label_factor(self, query: int, label: int) -> tuple[int, int, int]:
-        """What weights are divided by: the least of the label's; and, times the largest position factor, the
-        least and the most. Raises `Rejected` if it may be zero."""
+        """What weights are divided by: the least of the label's; and, times the largest position
+        factor, the least and the most. Raises `Rejected` if it may be zero."""
         (low, high), (position_low, position_high) = self.tables.weights
         least, top = low[query][label], max(position_low[query][:-1])
         if least <= 0 or top <= 0:

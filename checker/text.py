@@ -1,7 +1,7 @@
 """The lexical layer of both file kinds: ASCII keywords and decimal integers, read strictly.
 
-One space stands between the tokens of a line, one newline at its end, and an integer has no sign but a
-minus and no leading zero, so that every model and every certificate has exactly one spelling.
+One space stands between the tokens of a line, one newline at its end, and an integer has no sign
+but a minus and no leading zero, so that every model and every certificate has exactly one spelling.
 """
 
 import re
@@ -25,8 +25,9 @@ POSITIVE: Range = (1, ENDLESS)
 
 @contextmanager
 def any_number_of_digits() -> Iterator[None]:
-    """Integers are read and printed whatever limit of digits the process has, which is back afterwards:
-    their length is limited by `Reader`, and verdicts must not depend on the environment."""
+    """Integers are read and printed whatever limit of digits the process has, which is back
+    afterwards: their length is limited by `Reader`, and verdicts must not depend on the
+    environment."""
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
@@ -44,7 +45,7 @@ class Reader:
         if not data.isascii():
             raise Declined(f"{kind}: not ASCII text")
         # An empty token after the last one, which nothing matches, keeps every search inside.
-        self.kind, self.place, self.tokens = kind, 0, [*data.decode("ascii").replace("\n", " \n ").split(" "), ""]
+        self.kind, self.place, self.tokens = (kind, 0, [*data.decode("ascii").replace("\n", " \n ").split(" "), ""])
 
     # The next token, which is not taken by this: a word, a newline, or the empty string at the end.
     next = property(lambda self: self.tokens[self.place])
@@ -64,27 +65,44 @@ class Reader:
         return self.tokens[self.place - 1]
 
     def integers(self, count: int, limits: Range = (-ENDLESS, ENDLESS)) -> list[int]:
-        """The next `count` tokens as integers k, with low <= k <= high for `limits` (low, high, perhaps a name)."""
-        (low, high, *name), numbers = limits, []
-        for token in self.tokens[self.place : self.place + count]:
-            if not CANONICAL(token):
-                raise self.fail(f"a canonical integer of at most max_digits = {MAX_DIGITS} characters")
-            number = int(token)
-            if not low <= number <= high:
-                most = f" to {' = '.join([*name, str(high)])}" if high < ENDLESS else " on"
-                raise self.fail(f"an integer from {low}{most}")
-            numbers.append(number)
-            self.place += 1
+        """The next `count` tokens as integers k, with low <= k <= high for `limits` (low, high,
+        perhaps a name)."""
+        low, high, tokens = limits[0], limits[1], self.tokens[self.place : self.place + count]
+        # Where there are fewer than `count`, the last of them is empty.
+        if not all(map(CANONICAL, tokens)):
+            raise self.misplaced(tokens, limits)
+        numbers = list(map(int, tokens))
+        if numbers and (min(numbers) < low or max(numbers) > high):
+            raise self.misplaced(tokens, limits)
+        self.place += count
         return numbers
 
+    def misplaced(self, tokens: list[str], limits: Range) -> Declined:
+        """The failure at the first of `tokens`, the next ones, that is not an integer within
+        `limits`."""
+        low, high, *name = limits
+        for token in tokens:
+            if not CANONICAL(token):
+                break
+            if not low <= int(token) <= high:
+                most = f" to {' = '.join([*name, str(high)])}" if high < ENDLESS else " on"
+                return self.fail(f"an integer from {low}{most}")
+            self.place += 1
+        return self.fail(f"a canonical integer of at most max_digits = {MAX_DIGITS} characters")
+
     def take(self, *pattern: str | Range) -> list[int]:
-        """Reads words as `pattern` has them, and an integer for each range in it; returns the integers."""
+        """Reads words as `pattern` has them, and an integer for each range in it; returns the
+        integers."""
         numbers = []
         for expected in pattern:
             if isinstance(expected, str):
                 self.word(expected)
             else:
-                numbers += self.integers(1, expected)
+                token = self.next
+                if not CANONICAL(token) or not expected[0] <= int(token) <= expected[1]:
+                    raise self.misplaced([token], expected)
+                numbers.append(int(token))
+                self.place += 1
         return numbers
 
     def ascending(self, count: Range, limits: Range) -> tuple[int, ...]:

@@ -10,21 +10,24 @@ Every function takes and writes files, because files are what a stranger checks.
 listed in `ERRORS`, each with a message of one line.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from compact_proofs.own_packages import require_own_packages
 
 require_own_packages()
 
-from compact_proofs.commands import (  # noqa: E402
-    ERRORS,
-    check,
-    evaluate,
-    export,
-    fuzz,
-    prove,
-    strategies,
-    theorem,
-    train,
-)
-from compact_proofs.demonstration import demo  # noqa: E402
+from compact_proofs.lazy import lazy_module  # noqa: E402
+
+if TYPE_CHECKING:
+    from compact_proofs.commands import ERRORS, check, evaluate, export, fuzz, prove, strategies, theorem, train
+    from compact_proofs.demonstration import demo
 
 __all__ = ["ERRORS", "check", "demo", "evaluate", "export", "fuzz", "prove", "strategies", "theorem", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """One of the names above, from its module, which is loaded only then."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "demonstration" if name == "demo" else "commands"
+    return getattr(lazy_module(f"{__name__}.{module}"), name)

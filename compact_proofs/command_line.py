@@ -16,16 +16,14 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import checker.__main__
-from certificates.strategies import PROGRAM_STRATEGIES
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
 from checker.check import percentage
 from checker.errors import Declined
-from compact_proofs import commands, demonstration
 from compact_proofs.isolated import (
     DISAGREEMENT,
     NO_VERDICT,
@@ -36,13 +34,19 @@ from compact_proofs.isolated import (
     checker_command,
     run_capped,
 )
-from compact_proofs.shipped import shipped_models
+from compact_proofs.lazy import lazy_module
+from compact_proofs.shipped import MODEL, OUTPUT, shipped_models
 from compact_proofs.terminal import OutputLost, print_error, print_table, progress_bar, say, shown
 from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
 from model_export.errors import UnsupportedWeights
-from model_export.exact_model import TASKS
-from model_export.floating_point import Answer, Weights, float_weights, sampled_accuracy
 from model_export.output_files import require_output
+from model_export.tasks import TASKS
+
+if TYPE_CHECKING:
+    from compact_proofs import commands, demonstration
+    from model_export.floating_point import Answer, Weights
+else:
+    commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
 
 # Random inputs of an estimate, and where they start.
 SAMPLES, SAMPLE_SEED = 10_000, 1
@@ -146,13 +150,17 @@ def export(
     if exported.configuration is not None:
         say(f"configuration: the one {exported.configuration} agrees")
     say(f"assumed: {', '.join(exported.assumed)}")
+    from model_export.floating_point import float_weights
+
     try:
         say(_estimate(float_weights(model)))
     except UnsupportedWeights as error:
         say(f"no estimate of its accuracy: {error}")
 
 
-def _estimate(weights: Weights) -> str:
+def _estimate(weights: "Weights") -> str:
+    from model_export.floating_point import sampled_accuracy
+
     accuracy = sampled_accuracy(weights, SAMPLES, SAMPLE_SEED)
     return f"right on {accuracy:.2%} of {SAMPLES} random inputs (seed {SAMPLE_SEED}; an estimate in floating point)"
 
@@ -190,7 +198,7 @@ def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int,
     say(f"\nright on {correct} of {len(found)} inputs (in floating point: nothing is proved)")
 
 
-def _answer_row(answer: Answer) -> list[str]:
+def _answer_row(answer: "Answer") -> list[str]:
     largest = sorted(range(len(answer.logits)), key=lambda output: -answer.logits[output])[:LOGITS_SHOWN]
     return [
         ",".join(map(str, answer.input)),
@@ -332,6 +340,8 @@ def theorem(model: str, certificate: str, output: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:
     """List the proof strategies: what each does, its class, and its operations as a formula."""
+    from certificates.strategies import PROGRAM_STRATEGIES
+
     every = [*commands.strategies(), PROGRAM_STRATEGIES["evaluate"]]
     found = {strategy.name: strategy.description for strategy in every}
     if as_json:
@@ -542,11 +552,11 @@ def fuzz(
 
 
 @_command("Export, prove and check a shipped model.", "demo -o compact-proofs-output")
-@click.option("--model", default=demonstration.MODEL, show_default=True, help="A shipped model.")
+@click.option("--model", default=MODEL, show_default=True, help="A shipped model.")
 @click.option(
     "-o",
     "--output",
-    default=demonstration.OUTPUT,
+    default=OUTPUT,
     show_default=True,
     metavar="DIRECTORY",
     help="Where the files go.",
@@ -564,7 +574,7 @@ def demo(model: str, output: str, as_json: bool) -> int:
     return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else EXIT_CODES["rejected"]
 
 
-def _print_results(model: str, directory: Path, results: list[demonstration.Result]) -> None:
+def _print_results(model: str, directory: Path, results: "list[demonstration.Result]") -> None:
     rows = []
     for result in results:
         verdict = result.verdict

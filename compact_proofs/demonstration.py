@@ -11,11 +11,8 @@ from checker import Verdict
 from checker.errors import Declined
 from compact_proofs.commands import export, prove, strategies
 from compact_proofs.isolated import check_isolated
-from compact_proofs.shipped import shipped_model
+from compact_proofs.shipped import MODEL, OUTPUT, shipped_model
 from model_export.output_files import write_whole
-
-OUTPUT = "compact-proofs-output"
-MODEL = "max-of-4-seed-0"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+# What `demo` proves, and where it writes.
+MODEL = "max-of-4-seed-0"
+OUTPUT = "compact-proofs-output"
+
 PACKAGE = Path(__file__).parent
 
 

@@ -7,18 +7,10 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 from checker import __main__ as kernel
 
@@ -49,6 +41,10 @@ def shown(name: object) -> str:
 
 def print_table(columns: list[str], rows: list[list[str]], words: tuple[str, ...] = ()) -> None:
     """Print a table; the columns named in `words` are text, the others numbers. Raises `OutputLost`."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_OF_FILES
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -66,9 +62,10 @@ def print_table(columns: list[str], rows: list[list[str]], words: tuple[str, ...
 class Steps:
     """A progress bar over the steps of a long command."""
 
-    def __init__(self, progress: Progress | None, total: int | None) -> None:
+    def __init__(self, progress: "Progress | None", total: int | None) -> None:
         self._progress = progress
-        self._task = progress.add_task("", total=total) if progress else TaskID(0)
+        if progress:
+            self._task = progress.add_task("", total=total)
         self._started = 0
 
     def start(self, step: str) -> None:
@@ -81,16 +78,18 @@ class Steps:
 @contextmanager
 def progress_bar(total: int | None = None) -> Iterator[Steps]:
     """A progress bar for `total` steps, or one that only moves if the number is not known."""
-    console = Console(file=sys.stderr)
-    if sys.stderr is None or not console.is_terminal:
+    if sys.stderr is None or not sys.stderr.isatty():
         yield Steps(None, total)
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
-        console=console,
+        console=Console(file=sys.stderr),
         transient=True,
         # Rich would send what is printed meanwhile to the bar's console: results to standard error.
         redirect_stdout=False,

@@ -25,9 +25,8 @@ from model_export.errors import UnsupportedWeights
 from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
 from model_export.output_files import write_whole
+from model_export.tasks import TASKS
 from model_export.weights_files import Checkpoint, read_checkpoint
-
-TASKS = ("max",)
 
 # The sizes that the checker supports: tensor, and the least and the most.
 SIZES = {
@@ -37,6 +36,7 @@ SIZES = {
     "width": ("W_E", 1, MAX_WIDTH),
     "head_width": ("W_Q", 1, MAX_WIDTH),
 }
+
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from checker.certificate import Certificate, Table, parse_certificate
-from checker.meter import PYTHON, Meter
+from checker.meter import PYTHON, Meter, long_price, product_price, words
 from checker.model import ExactModel, parse_model
 from checker.tables import Tables
 from checker.terms import Terms
@@ -15,24 +15,46 @@ from fuzzing.oracle import Matrix
 # The price list of the kernel: what its work costs in machine operations, where that depends on more than a size.
 
 
-def rounding_price(numbers: int, bits: int) -> int:
+def shifting_price(numbers: int, bits: int) -> int:
     """Both ends of `numbers` entries of so many bits at the most."""
-    return 2 * numbers * (PYTHON + bits * bits // 2048)
+    return 2 * numbers * (PYTHON + 8 * words(bits))
 
 
-def exponential_price(numbers: int, argument_bits: int, bits: int) -> int:
-    """Both ends of `numbers` exponentials in fixed point of `bits` bits."""
-    return 2 * numbers * argument_bits * (40 + bits // 16)
+def rooting_price(numbers: int, bits: int) -> int:
+    """The same of entries that are divided by a root."""
+    return 2 * numbers * (2 * PYTHON + 6 * words(bits) ** 2)
 
 
-def counting_price(classes: int, others: int) -> int:
-    """One branch of a count by levels."""
-    return (16 + classes + others) * PYTHON // 4
+def exponential_price(numbers: int, factors: int, squarings: int, bits: int, longest: int) -> int:
+    """Both ends of `numbers` exponentials in fixed point of `bits` bits, of scores of up to `longest` bits."""
+    each = factors * (40 + long_price(words(bits), words(bits))) + 4 * words(longest)
+    return 2 * numbers * each + 4 * squarings * product_price(2 * bits, 2 * bits)
+
+
+def counting_price(classes: int, others: int, longest: int = 0) -> int:
+    """One branch of a count by levels, of bounds of up to `longest` bits."""
+    return (16 + classes + others) * PYTHON // 4 + classes * (longest // 16)
+
+
+def interval_price(numbers: int, free: int) -> int:
+    """So many terms of a sum of products of powers."""
+    return numbers * (PYTHON + 6 * free)
+
+
+def band_weights_price(queries: int, cuts: list[int], bits: int) -> int:
+    """Of bands of tokens, with so many bits in both exponentials and fixed point."""
+    long = words(bits)
+    return queries * ((2 * len(cuts) + 1) * (PYTHON + long**2) + cuts[-1] * (16 + long // 2))
+
+
+def token_weights_price(tokens: int, bits: int) -> int:
+    """Of so many tokens at a position, with so many bits in two exponentials and fixed point."""
+    return 2 * tokens * (PYTHON + 2 * words(bits) ** 2)
 
 
 def sums_price(classes: int, sums: int, word: int) -> int:
     """Sums over sequences and their prefixes."""
-    return (5 * classes // 8 + 2) * sums * word
+    return (5 * classes // 8 + 5) * sums * word
 
 
 class Recorder(Meter):

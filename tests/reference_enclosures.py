@@ -5,7 +5,7 @@ No arrays, no sharing, no words: what the kernel computes in bulk must be these 
 
 from math import isqrt
 
-from checker.arithmetic import exponential_factors, root_down, shift_down, shift_up
+from checker.arithmetic import exponential_factors, root, shift_down, shift_up
 from checker.model import Dyadic
 from checker.models.activations import GELU_A, GELU_B
 
@@ -22,7 +22,7 @@ class Reference:
     def __init__(self, tensors: tuple[Dyadic, ...], sizes: tuple[int, int, int]) -> None:
         self.tensors = tensors
         self.p, self.w, self.e = sizes
-        self.factors = exponential_factors(self.p, self.e, 2 ** (self.p + 13) - 1)
+        self.factors = exponential_factors(self.p, self.e, self.p + 13)
 
     def at(self, tensor: int, bits: int) -> tuple[list[list[int]], int]:
         matrix = self.tensors[tensor]
@@ -102,7 +102,7 @@ class Reference:
     def attend(self, q: Row, keys: list[Row], values: list[Row], scale: tuple[int, int, int]) -> Row:
         h, p, e = len(q[0]), self.p, self.e
         s, exponent, m = scale
-        g, ends = root_down(s, exponent + e, m), []
+        g, ends = root([s], exponent + e, m)[0][0], []
         for k, r in keys:
             dot = sum(x * y for x, y in zip(q[0], k, strict=True)) >> p
             error = q[1] * sum(map(abs, k)) + r * sum(map(abs, q[0])) + h * q[1] * r

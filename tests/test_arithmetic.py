@@ -10,6 +10,7 @@ import pytest
 from flint import arb, ctx, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+from recording import Recorder
 from small_models import examples
 
 from checker import groups
@@ -21,13 +22,13 @@ from checker.arithmetic import (
     integer_array,
     norm_up,
     product_down,
-    root_down,
-    root_up,
+    root,
+    shift,
     shift_down,
     shift_up,
 )
 from checker.groups import count_levels, count_sums
-from checker.meter import Meter
+from checker.meter import Meter, product_price
 from checker.terms import class_gaps
 
 LARGE = 2**700
@@ -47,31 +48,33 @@ entries = st.one_of(
 
 @examples(150)
 @given(integers, shifts)
-def test_shift_down_is_the_floor_and_shift_up_the_ceiling(number: int, shift: int) -> None:
-    exact = number * Fraction(2) ** shift
-    assert shift_down(number, shift) == floor(exact)
-    assert shift_up(number, shift) == ceil(exact)
+def test_shift_down_is_the_floor_and_shift_up_the_ceiling(number: int, by: int) -> None:
+    exact = number * Fraction(2) ** by
+    assert shift_down(number, by) == floor(exact)
+    assert shift_up(number, by) == ceil(exact)
+    assert shift([number, 1], by) == ([floor(exact), shift_down(1, by)], [ceil(exact), shift_up(1, by)])
 
 
 @examples(150)
 @given(integers, shifts, st.one_of(st.integers(1, 50), st.integers(1, 2**40)))
-def test_root_down_is_the_floor_and_root_up_the_ceiling(number: int, shift: int, divisor: int) -> None:
+def test_roots_are_the_floor_and_the_ceiling(number: int, by: int, divisor: int) -> None:
     # y <= x / sqrt(divisor) exactly when y * |y| * divisor <= x * |x|, for signed squares.
-    exact = number * Fraction(2) ** shift
+    exact = number * Fraction(2) ** by
     square = exact * abs(exact)
 
     def at_most(k: int) -> bool:
         return k * abs(k) * divisor <= square
 
-    down, up = root_down(number, shift, divisor), root_up(number, shift, divisor)
+    (other, down), (_, up) = root([5, number], by, divisor)
+    assert other == root([5], by, divisor)[0][0]
     assert at_most(down) and not at_most(down + 1)
     assert up * abs(up) * divisor >= square > (up - 1) * abs(up - 1) * divisor
 
 
 @examples(150)
 @given(st.integers(-(2**200), 2**200), st.integers(1, 10**6))
-def test_roots_of_perfect_squares_are_exact(number: int, root: int) -> None:
-    assert root_down(number * root, 0, root**2) == root_up(number * root, 0, root**2) == number
+def test_roots_of_perfect_squares_are_exact(number: int, factor: int) -> None:
+    assert root([number * factor], 0, factor**2) == ([number], [number])
 
 
 @examples(150)
@@ -158,21 +161,30 @@ def arrays(size: int) -> st.SearchStrategy[list[int]]:
 
 
 @examples(150)
-@given(arrays(3), arrays(3), st.integers(1, 200))
+@given(arrays(3), arrays(6), st.integers(1, 200))
 def test_product_down_is_the_floor(weight: list[int], gap: list[int], bits: int) -> None:
-    weights = integer_array(weight, (3, 1))
-    found = product_down(weights, weights, integer_array(gap, (3,)), bits)
-    expected = [[floor(Fraction(w * g, 2**bits)) for g in gap] for w in weight]
-    assert found.tolist() == expected
+    """One weight for each row of gaps, however many axes there are before that of the classes."""
+    weight = [abs(w) for w in weight]
+    longest = max(map(abs, gap)).bit_length()
+    for shape in ((3, 2), (1, 3, 2), (3, 1, 2)):
+        array = integer_array(gap, shape)
+        found = product_down((weight, weight), array, longest, bits, "rule", Meter())
+        expected = [[floor(Fraction(w * g, 2**bits)) for g in gap[2 * i : 2 * i + 2]] for i, w in enumerate(weight)]
+        assert found.shape == shape and found.reshape(3, 2).tolist() == expected
 
 
 def test_product_down_at_the_limit_of_64_bits() -> None:
-    """Products of 2**62 and more would still fit for a while; beyond 2**63 they would wrap around."""
-    for weight, gap in ((2**31, 2**31), (2**31 - 1, 2**31), (2**54, 2**54), (-(2**54), 2**54)):
-        weights = integer_array([weight], (1,))
-        found = product_down(weights, weights, integer_array([gap], (1,)), 1)
-        assert found.tolist() == [weight * gap // 2]
-        assert found.dtype == (object if abs(weight) * abs(gap) >= PRODUCT_LIMIT else np.int64)
+    """Products of 2**62 and more would still fit for a while; beyond 2**63 they would wrap around. What is long is
+    priced by its words; a rough bound of the gaps is not the last word."""
+    for weight, gap in ((2**31, 2**31), (2**31 - 1, 2**31), (2**54, 2**54), (2**54, -(2**54)), (0, 2**54), (2**90, 0)):
+        for longest in (max(0, abs(gap).bit_length() - 3), 54):
+            meter = Recorder()
+            found = product_down(([weight], [weight]), integer_array([gap], (1, 1)), longest, 1, "rule", meter)
+            assert found.tolist() == [[weight * gap // 2]]
+            long = weight * max(1, abs(gap)) >= PRODUCT_LIMIT
+            assert found.dtype == (object if long else np.int64)
+            bits = weight.bit_length(), abs(gap).bit_length()
+            assert meter.taken() == [("rule", 0, product_price(*bits))] * long
 
 
 @examples(150)
@@ -182,13 +194,12 @@ def test_product_down_at_the_limit_of_64_bits() -> None:
 )
 def test_product_down_of_an_interval(cases: list[tuple[int, int, int, int]], bits: int) -> None:
     """The bound holds for every weight of the interval, and is attained up to rounding."""
-    low = [min(a, b) for a, b, _, _ in cases]
-    high = [max(a, b) for a, b, _, _ in cases]
+    low = [min(abs(a), abs(b)) for a, b, _, _ in cases]
+    high = [max(abs(a), abs(b)) for a, b, _, _ in cases]
     gap = [g for _, _, g, _ in cases]
-    shape = (len(cases),)
-    found = product_down(
-        integer_array(low, shape), integer_array(high, shape), integer_array(gap, shape), bits
-    ).tolist()
+    array = integer_array(gap, (len(cases), 1))
+    products = product_down((low, high), array, bound(array).bit_length(), bits, "rule", Meter())
+    found = [k for [k] in products.tolist()]
     for k, a, b, g, (_, _, _, part) in zip(found, low, high, gap, cases, strict=True):
         weight = a + (b - a) * Fraction(part, 16)
         assert k <= weight * g / 2**bits

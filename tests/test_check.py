@@ -45,8 +45,8 @@ PROGRAMS = ("inputs.py", "numbers", "models", "tasks", "rules")
 INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
 # What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
 INTEGER_NUMPY = {
-    *("array", "diff", "full", "int64", "maximum", "minimum", "ndarray", "ones", "where"),
-    *("all", "arange", "cumsum", "divmod", "einsum", "empty", "sort", "stack", "unique", "zeros"),
+    *("array", "concatenate", "diff", "full", "int64", "maximum", "minimum", "ndarray", "ones"),
+    *("all", "arange", "cumsum", "divmod", "einsum", "empty", "sort", "stack", "unique", "where", "zeros"),
 }
 # Floats that hold integers exactly, and guesses that integers correct.
 FLOATS = {"numbers/exact.py": {"float64", "sqrt"}}

@@ -17,7 +17,7 @@ from small_models import shipped
 import compact_proofs
 from certificates.strategies import prove
 from checker import groups, tables
-from checker.arithmetic import exponential, product_down, root_down
+from checker.arithmetic import exponential, product_down, root
 from checker.certificate import Group, parse_certificate
 from checker.check import Verdict
 from checker.errors import Rejected
@@ -246,7 +246,7 @@ def test_a_false_total_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         (groups, "product_down", lambda *arguments: product_down(*arguments) + 1),
         (tables, "exponential", lambda *arguments, upper: exponential(*arguments, upper=False)),
-        (tables, "root_up", root_down),
+        (tables, "root", lambda *arguments: (root(*arguments)[0],) * 2),
     ],
 )
 def test_rounding_in_the_wrong_direction_is_found_out(

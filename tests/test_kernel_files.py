@@ -502,7 +502,7 @@ def test_limits_are_those_of_the_page_on_formats() -> None:
     assert (kernel_model.MAX_POSITIONS, kernel_model.MAX_VOCABULARY, kernel_model.MAX_WIDTH) == (256, 1024, 1024)
     assert (kernel_model.MAX_EXPONENT, MAX_BITS, MAX_EXPONENTIAL_BITS) == (2200, 512, 4096)
     assert (MAX_PARTITIONS, MAX_CHECKS, groups.MAX_LEVELS) == (4096, 4096, 64)
-    assert (meter.MAX_OPERATIONS, tables.MAX_TABLE_BITS, tables.NORM_BITS) == (4294967296, 268435456, 48)
+    assert (meter.MAX_OPERATIONS, meter.MAX_TABLE_BITS, tables.NORM_BITS) == (4294967296, 5368709120, 48)
     assert (meter.PYTHON, groups.MAX_SUMS_AT_ONCE) == (256, 262144)
 
 

@@ -15,19 +15,20 @@ from recording import (
     added,
     exponential_price,
     multiplied,
-    rounding_price,
+    rooting_price,
+    shifting_price,
     table_values,
     tables_of,
 )
 from small_models import examples
 
-from checker import tables as kernel
-from checker.arithmetic import ENTRY_LIMIT, exponential, root_down, root_up
+from checker import meter as kernel
+from checker.arithmetic import ENTRY_LIMIT, exponential, root
 from checker.certificate import Factor, Table
 from checker.errors import Declined, Rejected
-from checker.meter import PYTHON
+from checker.meter import OBJECT_BITS, PYTHON, Meter, words
 from checker.model import Dyadic
-from checker.tables import Enclosure, Matrices, check_exact, check_low_rank, check_norm, require_room
+from checker.tables import Enclosure, Matrices, check_exact, check_low_rank, check_norm
 from fuzzing.certificates import dyadic, entries_of
 from fuzzing.models import Model, matrix, max_model
 from fuzzing.oracle import Matrix
@@ -77,15 +78,20 @@ def test_the_operations_of_a_chain(sizes: tuple[int, ...], steps: list[int]) -> 
     meter = Recorder()
     ones = [dyadic([[Fraction(1)] * columns] * rows) for rows, columns in zip(sizes, sizes[1:], strict=False)]
     Matrices("rule", meter).product(*ones)
-    assert meter.taken() == [("rule", count, count) for count in steps]
+    assert [operations for _, operations, _ in meter.taken()] == steps
 
 
-def test_products_of_long_integers_cost_more() -> None:
-    """One more for every 128 bits of both factors together."""
-    for left, right, price in ((64, 63, 1), (64, 64, 2), (128, 127, 2), (128, 128, 3)):
+def test_products_are_priced_by_the_words_of_both_factors() -> None:
+    """A quarter of the product of their words for each operation, besides itself; and a part of a step for each entry
+    of the result."""
+    for left, right, long in ((1, 63, 0), (63, 63, 0), (64, 63, 0), (64, 64, 1), (128, 128, 2), (640, 640, 30)):
         meter = Recorder()
-        Matrices("rule", meter).product(*(dyadic([[Fraction(2**bits - 1)]]) for bits in (left, right)))
-        assert meter.taken() == [("rule", 1, price)]
+        rows = [[Fraction(2**left - 1), Fraction(1)]] * 3, [[Fraction(2**right - 1)] * 5] * 2
+        Matrices("rule", meter).product(*map(dyadic, rows))
+        assert meter.taken() == [("rule", 45, 45 * (1 + long) + 15 * PYTHON // 4)]
+    meter = Recorder()
+    Matrices("rule", meter, counted=False).product(*map(dyadic, rows))
+    assert meter.taken() == [("rule", 0, 45 * 31 + 15 * PYTHON // 4)]
 
 
 @examples(60)
@@ -94,6 +100,16 @@ def test_sums_and_differences(left: Matrix, right: Matrix, sign: int) -> None:
     meter = Recorder()
     assert entries_of(Matrices("rule", meter).sum(dyadic(left), dyadic(right), sign)) == added(left, right, sign)
     assert meter.taken() == [("rule", 6, 6 * PYTHON)]
+
+
+def test_sums_are_priced_by_what_their_terms_are_multiplied_with() -> None:
+    """So that both have one exponent: by the words of the integers and of the powers of two."""
+    ones = dyadic(matrix([[1, 3]]))
+    for bits, exponent, long in ((1, 0, 0), (64, 0, 0), (256, 0, 1), (256, 64, 2 + 0), (640, 640, 11 * 11 // 4)):
+        meter = Recorder()
+        left = Dyadic(dyadic([[Fraction(2**bits - 1), Fraction(0)]]).integers, exponent)
+        Matrices("rule", meter).sum(left, ones)
+        assert meter.taken() == [("rule", 2, 2 * (PYTHON + long))]
 
 
 def test_sums_are_not_differences_by_default() -> None:
@@ -106,20 +122,41 @@ def test_sums_are_not_differences_by_default() -> None:
 def test_norms_of_rows_are_rounded_up_to_48_bits(rows: Matrix) -> None:
     meter = Recorder()
     found = Matrices("rule", meter).norms(dyadic(rows))
-    assert meter.taken() == [("rule", 2 * 6, 2 * 6 * PYTHON)]
+    assert meter.taken() == [("rule", 2 * 6, 2 * 6 * PYTHON + 4 * (6 + 3))]
     assert (found.rows, found.columns, found.exponent) == (3, 1, -48)
     for row, norm in zip(rows, found.integers.table(), strict=True):
         square = ceil(sum(k * k for k in row) * 4**48)
         assert int(norm[0]) == isqrt(square - 1) + 1 if square else int(norm[0]) == 0
 
 
-def test_room_is_words_times_bits() -> None:
-    require_room("rule", 2**22, 64)
-    require_room("rule", 2**22, 0)
-    require_room("rule", 2**18, 2**10)
-    for numbers, bits in ((2**22 + 1, 64), (2**22 + 1, 1), (2**22, 65), (2**18, 2**10 + 1)):
-        message = message_of(lambda n=numbers, b=bits: require_room("rule", n, b), Declined)
-        assert message == f"rule: {numbers} numbers of {bits} bits, limit max_table_bits = {2**28}"
+def test_norms_of_long_rows_cost_more() -> None:
+    """By the squares of the words of an entry, and of the root of a row."""
+    for bits, exponent, entry, norm in ((63, -48, 1, 1), (64, -48, 2, 2), (130, -60, 3, 3), (130, 16, 3, 4)):
+        meter = Recorder()
+        row = Dyadic(dyadic([[Fraction(2**bits - 1), Fraction(1)]]).integers, exponent)
+        Matrices("rule", meter).norms(row)
+        assert meter.taken() == [("rule", 4, 4 * PYTHON + 4 * (2 * entry**2 + norm**2))]
+
+
+def test_room_is_words_or_bits_and_what_an_object_takes_besides() -> None:
+    """For all that is held at a time: what is kept, and what has not been released."""
+    most, long = kernel.MAX_TABLE_BITS, OBJECT_BITS + 56
+    for numbers, bits in ((most // 64, 55), (most // 64, 0), (most // long, 56), (most // 2**20, 2**20 - OBJECT_BITS)):
+        for keep in (False, True):
+            Meter().hold("rule", numbers, bits, keep)
+            message = message_of(lambda n=numbers, b=bits, k=keep: Meter().hold("rule", n + 1, b, k), Declined)
+            assert message == f"rule: {numbers + 1} numbers of {bits} bits, limit max_table_bits = {5 * 2**30}"
+    meter, half = Meter(), most // 128
+    meter.hold("kept", half, 1, keep=True)
+    meter.hold("passing", half, 1)
+    assert "limit max_table_bits" in message_of(lambda: meter.hold("more", 1, 1), Declined)
+    meter.release()
+    meter.hold("passing", half - 1, 1)
+    before = meter.passing
+    meter.hold("passing", 1, 1)
+    meter.release(before)
+    meter.hold("passing", 1, 1)
+    assert "limit max_table_bits" in message_of(lambda: meter.hold("more", 1, 1, keep=True), Declined)
 
 
 @pytest.fixture
@@ -129,16 +166,19 @@ def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("little_room")
-def test_products_and_sums_need_room() -> None:
-    """For the bits that the result may have: those of both factors, or of both terms once they are aligned."""
+def test_products_sums_and_norms_need_room() -> None:
+    """For the bits that the result may have, of the sum of so many products or of terms once they are aligned; and for
+    what is formed on the way."""
     matrices, wide, tall = Matrices("rule", Recorder()), dyadic(matrix([[7] * 3] * 2)), dyadic(matrix([[31] * 5] * 3))
     message = message_of(lambda: matrices.product(wide, tall), Declined)
-    assert message == "rule: 10 numbers of 8 bits, limit max_table_bits = 63"
+    assert message == f"rule: {2 * 10 + 6 + 15} numbers of {3 + 5 + 2} bits, limit max_table_bits = 63"
     eighths = Dyadic(wide.integers, -3)
     message = message_of(lambda: matrices.sum(wide, eighths), Declined)
-    assert message == "rule: 6 numbers of 9 bits, limit max_table_bits = 63"
+    assert message == "rule: 18 numbers of 7 bits, limit max_table_bits = 63"
     message = message_of(lambda: matrices.sum(eighths, Dyadic(wide.integers, 2)), Declined)
-    assert message == "rule: 6 numbers of 11 bits, limit max_table_bits = 63"
+    assert message == "rule: 18 numbers of 9 bits, limit max_table_bits = 63"
+    message = message_of(lambda: matrices.norms(wide), Declined)
+    assert message == "rule: 6 numbers of 3 bits, limit max_table_bits = 63"
 
 
 # Rules
@@ -270,20 +310,24 @@ def test_norms_are_confirmed_by_diagonal_dominance(
 def test_a_norm_counts_half_of_two_symmetric_products() -> None:
     """Whatever is formed to confirm it is not counted again."""
     ample, zeros = dyadic(matrix([[2**200]])), [[0] * 3] * 2
-    for bits, words in ((1, 1), (63, 1), (64, 2), (128, 3)):
+    for bits in (1, 63, 64, 128):
         long = dyadic(matrix([[2**bits - 1, 0, 0], *zeros]))
         for remainder, helper in ((dyadic(matrix([[1, 1], [0, 1], [1, 0]])), long), (long, dyadic(matrix([[1]] * 3)))):
             meter = Recorder()
             check_norm("here", remainder, ample, helper, Matrices("rule", meter))
             operations = 3 * 4 * (remainder.columns + helper.columns) + 3 * 3 + 1
-            assert meter.taken() == [("rule", operations, operations * words + 9 * PYTHON)]
+            first, *others = meter.taken()
+            assert first == ("rule", operations, 3 * 9 * PYTHON)
+            # Two products, two sums, and what is read of the result, as long as it is.
+            assert [count for _, count, _ in others] == [0] * 5
+            assert others[-1][2] == 9 * 8 * words(2 * max(bits, 201) - 1)
 
 
 @pytest.mark.usefixtures("little_room")
 def test_norms_need_room() -> None:
     one, zero = dyadic(matrix([[1, 0], [0, 1]])), dyadic(matrix([[0, 0], [0, 0]]))
     message = message_of(lambda: check_norm("here", one, one, zero, Matrices("rule", Recorder())), Declined)
-    assert message == "rule: 4 numbers of 2 bits, limit max_table_bits = 63"
+    assert message == "rule: 16 numbers of 4 bits, limit max_table_bits = 63"
 
 
 # All tables of a model
@@ -373,20 +417,38 @@ def test_rounding_is_priced_by_the_longest_number() -> None:
         for name, size in (("EU", 20), ("OV", 20), ("OV positions", 15)):
             table = known.enclosures[name][0]
             bits = table.bits + max(0, table.exponent + 90)
-            expected.append(("round", 0, rounding_price(size, bits)))
+            expected.append(("round", 0, shifting_price(size, bits)))
         assert meter.taken() == expected
         known.fixed(90)
         assert meter.taken() == []
 
 
-def test_rounding_needs_room_for_every_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables of several precisions are kept at the same time."""
-    known = tables_of(UNEVEN, Recorder())
-    monkeypatch.setattr(kernel, "MAX_TABLE_BITS", 20 * 64)
-    known.fixed(7)
-    message = message_of(lambda: known.fixed(8), Declined)
+def test_tables_of_every_precision_are_kept() -> None:
+    """EU, OV and OV positions with both ends, and room for three labels' gaps, which only longer ones need anew."""
+    meter = Recorder()
+    known = tables_of(UNEVEN, meter)
+    entries, before = 20 + 20 + 15, meter.kept
+    for bits, gaps in ((7, 3), (8, 3), (6, 0)):
+        known.fixed(bits)
+        assert meter.kept - before == (2 + gaps) * entries * 64
+        before = meter.kept
+    assert meter.passing == 0
+    known.fixed(90)
+    assert meter.kept - before > 5 * entries * OBJECT_BITS
+    for bits in (7, 90):
+        longest = max(abs(int(k)) for table in known.fixed(bits) for end in table for k in end.ravel())
+        assert known.longest[bits] == longest.bit_length()
+
+
+def test_enclosed_tables_are_kept() -> None:
+    """Once where both ends are the same; what was formed on the way is not."""
+    meter = Recorder()
+    known = tables_of(UNEVEN, meter)
+    assert meter.passing == 0 and meter.kept == (12 + 15 + 16 + 20 + 20) * 64
+    rough = Recorder()
+    tables_of(UNEVEN, rough, (PLAIN, PLAIN, NO_HINTS[2]))
     eu = known.enclosures["EU"][0]
-    assert message == f"round: 40 numbers of {eu.bits + eu.exponent + 8} bits, limit max_table_bits = {20 * 64}"
+    assert rough.passing == 0 and rough.kept - meter.kept >= eu.rows * eu.columns * 64
 
 
 @pytest.mark.parametrize("tables", [(PLAIN,) * 3, NO_HINTS])
@@ -401,8 +463,8 @@ def test_weights_are_exponentials_of_rounded_scores(tables: tuple[Table, ...]) -
     for name, enclosed, size in zip(("QK", "QK positions"), found, (16, 12), strict=True):
         lower, upper = known.enclosures[name]
         low, high = (
-            [[rounded(int(k), side.exponent + 20, 2) for k in row] for row in side.integers.table()]
-            for side, rounded in ((lower, root_down), (upper, root_up))
+            [root(list(map(int, row)), side.exponent + 20, 2)[end] for row in side.integers.table()]
+            for end, side in enumerate((lower, upper))
         )
         below = np.array([[max(tops) - k for k in row] for row, tops in zip(low, high, strict=True)], dtype=object)
         above = np.array([[max(row) - k for k in row] for row in high], dtype=object)
@@ -410,8 +472,11 @@ def test_weights_are_exponentials_of_rounded_scores(tables: tuple[Table, ...]) -
         assert enclosed[1] == exponential(above, 20, 240, upper=True)
         bits = max(lower.bits, upper.bits) + max(0, lower.exponent + 20)
         ends = 2 if name == "QK" and tables is NO_HINTS else 1
-        expected = [("round", 0, rounding_price(size, bits))]
-        expected.append(("exponential", ends * size, exponential_price(size, int(below.max()).bit_length(), 240)))
+        expected = [("round", 0, rooting_price(size, bits))]
+        longest = 1 + max(abs(k) for side in (low, high) for row in side for k in row).bit_length()
+        factors = int(below.max()).bit_length()
+        price = exponential_price(size, factors, 240 + 16 - 20 + factors, 240, longest)
+        expected.append(("exponential", ends * size, price))
         place = 1 if name == "QK" else 3
         assert calls[place : place + 2] == expected
     assert known.weights is found and meter.taken() == []
@@ -428,6 +493,24 @@ def test_scores_are_scaled_once() -> None:
 
 def test_exponentials_need_room(monkeypatch: pytest.MonkeyPatch) -> None:
     known = tables_of(UNEVEN, Recorder(), exponential_bits=4096)
+    meter = known.meter
     monkeypatch.setattr(kernel, "MAX_TABLE_BITS", 16 * 4096 - 1)
+    meter.kept = 0
     message = message_of(lambda: known.weights, Declined)
-    assert message == f"exponential: 16 numbers of 4096 bits, limit max_table_bits = {16 * 4096 - 1}"
+    assert message == f"exponential: 32 numbers of 4096 bits, limit max_table_bits = {16 * 4096 - 1}"
+
+
+def test_exponentials_stop_at_those_that_are_zero() -> None:
+    """However long the arguments are, they have no more factors than are above zero, and are kept at their length."""
+    model = {**UNEVEN, "W_Q": [[k * 2**900 for k in row] for row in UNEVEN["W_Q"]]}
+    meter = Recorder()
+    known = tables_of(model, meter)
+    meter.taken()
+    before = meter.kept
+    assert known.weights
+    prices = [price for rule, _, price in meter.taken() if rule == "exponential"]
+    for size, price in zip((16, 12), prices, strict=True):
+        table = known.enclosures["QK" if size == 16 else "QK positions"][0]
+        longest = [n for n in range(900, 1000) if price == exponential_price(size, 28, 64 + 16 - 20 + 28, 64, n)]
+        assert longest and abs(longest[0] - (table.bits + table.exponent + 20)) < 64
+    assert meter.passing == 0 and meter.kept - before == 2 * (16 + 12) * (OBJECT_BITS + 64)

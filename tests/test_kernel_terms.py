@@ -2,14 +2,23 @@
 
 from fractions import Fraction
 from itertools import pairwise, product
-from math import prod
+from math import comb, prod
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recording import UNEVEN, Recorder, counting_price, sums_price, terms_of
+from recording import (
+    UNEVEN,
+    Recorder,
+    band_weights_price,
+    counting_price,
+    interval_price,
+    sums_price,
+    terms_of,
+    token_weights_price,
+)
 from small_models import examples
 
 from checker import groups as kernel
@@ -26,7 +35,7 @@ from checker.groups import (
     level_bounds,
     position_bounds,
 )
-from checker.meter import PYTHON, Meter
+from checker.meter import PYTHON, Meter, product_price, words
 from checker.terms import Terms
 from fuzzing.certificates import EXACT_TABLES, each_token, step
 from fuzzing.models import max_model
@@ -89,16 +98,44 @@ def test_gaps_count_each_class_and_each_label_of_it_once() -> None:
 
 
 def test_the_price_of_gaps_is_that_of_their_arrays() -> None:
-    """Of both ends of all outputs in the rows up to the label, more for long integers, and once for a label."""
+    """Of both ends of all outputs in the rows up to the label, more for long integers, and once for a label; and a
+    step for each class."""
     meter = Recorder()
     found = terms(meter)
-    for bits, word in ((BITS, 1), (60, 16)):
+    for bits in (BITS, 60, 400):
         for label in (2, 1):
             found.gaps(label, bits, 0, [1])
+            longest = found.tables.longest[bits]
+            assert bits <= longest < bits + 16
             prices = [price for rule, _, price in meter.taken() if rule == "gaps" and price]
-            assert prices == [4 * (label + 1 + 3) * 5 * word]
-            found.gaps(label, bits, 0, [2])
-            assert not [price for _, _, price in meter.taken() if price]
+            word = 16 + words(longest) if bits > BITS else 1
+            assert prices == [PYTHON, 5 * (label + 1 + 3) * 5 * word]
+            found.gaps(label, bits, 0, [1, 2])
+            assert [price for _, _, price in meter.taken() if price] == [2 * PYTHON]
+
+
+def test_sums_of_gaps_are_priced_by_their_words() -> None:
+    """Where they are longer than a word; and they are held."""
+    meter = Recorder()
+    found = terms(meter)
+    for bits in (BITS, 60, 400):
+        found.gaps(2, bits, 0, [1])
+        longest, before = found.tables.longest[bits], meter.passing
+        assert found.long_gaps("rule", bits, 10) == (10 * product_price(longest, 0) if bits > BITS else 0)
+        assert meter.passing - before == 20 * (64 if bits == BITS else longest + 320)
+
+
+def test_the_classes_of_the_latest_label_are_remembered() -> None:
+    """Which the meter has room for."""
+    meter = Recorder()
+    found = terms(meter)
+    found.gaps(1, BITS, 0, [0, 1])
+    before = meter.kept
+    found.gaps(1, BITS, 0, [0, 1])
+    found.gaps(2, BITS, 0, [1])
+    assert meter.kept == before
+    found.gaps(2, BITS, 0, [1, 2])
+    assert meter.kept == before + 2 * (512 + 320)
 
 
 # Weights
@@ -111,24 +148,30 @@ def test_weights_of_bands_are_upper_bounds(tables: tuple[Table, ...]) -> None:
     found = terms(Meter(), tables)
     (low, high), (position_low, position_high) = found.tables.weights
     for query, label, cuts in ((0, 3, [0, 1, 3]), (1, 1, [0, 1]), (2, 3, [0, 2]), (3, 3, [0, 1, 2, 3]), (0, 0, [0])):
-        *bands, own = found.level_weights(query, label, cuts, BITS)
+        bands, own = found.level_weights(range(query, query + 1), label, cuts, BITS)
         assert bands == [ceiling(max(high[query][a:b]) << BITS, low[query][label]) for a, b in pairwise(cuts)]
         assert own == (min(position_low[query][:2]) << BITS) // max(position_high[query][:2])
+
+
+def test_weights_of_bands_hold_for_every_query() -> None:
+    """The largest of the bands', and the least of the label's."""
+    found = terms(Meter(), ROUGH)
+    each = [found.level_weights(range(q, q + 1), 3, [0, 1, 3], BITS) for q in range(3)]
+    bands = [max(column) for column in zip(*(bands for bands, _ in each), strict=True)]
+    assert found.level_weights(range(3), 3, [0, 1, 3], BITS) == (bands, min(own for _, own in each))
 
 
 @pytest.mark.parametrize("tables", [EXACT_TABLES, ROUGH])
 def test_weights_of_tokens_at_positions_have_two_ends(tables: tuple[Table, ...]) -> None:
     found = terms(Meter(), tables)
     (low, high), (position_low, position_high) = found.tables.weights
-    pairs = [(0, 1), (3, 2), (2, 2)]
-    for position, bits in product((0, 1, -1), (BITS, 54, 300)):
-        lower, upper = found.token_weights(3, pairs, position, bits)
-        assert lower.shape == upper.shape == (3, 1)
-        for i, (q, t) in enumerate(pairs):
-            least = low[q][3] * max(position_low[q][:2])
-            most = high[q][3] * max(position_high[q][:2])
-            assert lower[i][0] == (low[q][t] * position_low[q][position] << bits) // most
-            assert upper[i][0] == ceiling(high[q][t] * position_high[q][position] << bits, least)
+    for q, position, bits in product((0, 3, 2), (0, 1, -1), (BITS, 54, 300)):
+        tokens = (1, 2, 2)
+        lower, upper = found.token_weights(3, q, tokens, position, bits)
+        least = low[q][3] * max(position_low[q][:2])
+        most = high[q][3] * max(position_high[q][:2])
+        assert lower == [(low[q][t] * position_low[q][position] << bits) // most for t in tokens]
+        assert upper == [ceiling(high[q][t] * position_high[q][position] << bits, least) for t in tokens]
 
 
 def test_what_weights_count() -> None:
@@ -140,14 +183,16 @@ def test_what_weights_count() -> None:
         def counted(meter: Recorder = meter) -> list[tuple[int, int]]:
             return [(operations, price) for rule, operations, price in meter.taken() if rule == "weights"]
 
-        found.level_weights(1, 2, [0, 1, 2], BITS)
-        assert counted() == [(4 + 2 * 3 - 3, 0), (0, 7 * PYTHON)]
-        found.level_weights(1, 3, [0, 3], BITS)
-        assert counted() == [(0, 5 * PYTHON)]
-        found.level_weights(0, 2, [0], BITS)
-        assert counted() == [(4 + 2 * 3 - 3, 0), (0, 3 * PYTHON)]
-        found.token_weights(2, [(0, 0), (1, 1), (2, 2)], -1, BITS)
-        assert counted() == [(2 * 3 * ends, 2 * 3 * PYTHON)]
+        once, exponential_bits = 4 + 2 * 3 - 3, 64
+        found.level_weights(range(1, 2), 2, [0, 1, 2], BITS)
+        assert counted() == [(once, band_weights_price(1, [0, 1, 2], exponential_bits + BITS))]
+        found.level_weights(range(1, 2), 3, [0, 3], BITS)
+        assert counted() == [(0, band_weights_price(1, [0, 3], exponential_bits + BITS))]
+        found.level_weights(range(3), 3, [0], 500)
+        assert counted() == [(2 * once, band_weights_price(3, [0], exponential_bits + 500))]
+        for bits in (BITS, 500):
+            found.add_weights(3, bits)
+            assert counted() == [(2 * 3 * ends, token_weights_price(3, 2 * exponential_bits + bits))]
 
 
 @pytest.mark.parametrize("position_only", [False, True])
@@ -167,9 +212,9 @@ def test_a_label_whose_weight_may_be_zero(call: str, position_only: bool) -> Non
     found = terms_of(model, Meter(), [], exponential_bits=21)
     with pytest.raises(Rejected) as caught:
         if call == "levels":
-            found.level_weights(1, 2, [0], BITS)
+            found.level_weights(range(1, 2), 2, [0], BITS)
         else:
-            found.token_weights(2, [(1, 1)], 0, BITS)
+            found.token_weights(2, 1, (1,), 0, BITS)
     at = "query 1 label 2 exponential_bits 21"
     assert str(caught.value) == f"weights: {at}: expected a positive lower bound of the label's weight, found 0"
 
@@ -180,11 +225,11 @@ def test_one_unit_of_weight_is_enough(token: int, position: int) -> None:
     found = terms(Meter())
     found.tables.weights = ([[9, token]], [[9, 9]]), ([[0, position, 9]], [[9, 9, 9]])
     if token and position:
-        assert found.level_weights(0, 1, [0, 1], 3)[0] == ceiling(9 << 3, token)
-        assert found.token_weights(1, [(0, 0)], 2, 3)[1].tolist() == [[ceiling(9 * 9 << 3, token * position)]]
+        assert found.level_weights(range(1), 1, [0, 1], 3)[0] == [ceiling(9 << 3, token)]
+        assert found.token_weights(1, 0, (0,), 2, 3)[1] == [ceiling(9 * 9 << 3, token * position)]
     else:
         with pytest.raises(Rejected, match="expected a positive lower bound of the label's weight, found 0"):
-            found.level_weights(0, 1, [0, 1], 3)
+            found.level_weights(range(1), 1, [0, 1], 3)
 
 
 # Checks
@@ -197,9 +242,9 @@ def by_hand(found: Terms, group: Group, classes: list[int]) -> list[int]:
     for c in range(len(classes)):
         each = []
         for query in group.queries:
-            lower, upper = found.token_weights(group.label, [(query, query)], -1, BITS)
+            [lower], [upper] = found.token_weights(group.label, query, (query,), -1, BITS)
             gap = eu[query][c] + ov[query][c] + positions[-1][c]
-            each.append(int((upper if gap <= 0 else lower)[0][0]) * int(gap) >> BITS)
+            each.append((upper if gap <= 0 else lower) * int(gap) >> BITS)
         least.append(min(each))
     return least
 
@@ -214,7 +259,40 @@ def test_the_term_of_the_last_position(tables: tuple[Table, ...]) -> None:
         meter.taken()
         assert last_term(found, group, gaps, BITS).tolist() == expected
         size = len(group.queries) * 3
-        assert ("last", 5 * size, 64 * size) in meter.taken()
+        calls = meter.taken()
+        assert ("last", 5 * size, 64 * size) in calls
+        [weights] = [operations for rule, operations, _ in calls if rule == "weights"]
+        assert weights == 2 * len(group.queries) * found.tables.ends
+
+
+def test_long_terms_cost_more() -> None:
+    """The gaps by their words, and their products with weights by the words of both; in every rule."""
+    for bits in (BITS, 300):
+        meter = Recorder()
+        found = terms(meter)
+        gaps = found.gaps(3, bits, 0, [0, 1])
+        longest = found.tables.longest[bits] * (bits > BITS)
+        meter.taken()
+        last_term(found, Group(3, 0, 2, 0, ()), gaps, bits)
+        price, *long = [price for rule, _, price in meter.taken() if rule == "last"]
+        extra = 6 * product_price(longest, 0) if longest else 0
+        assert price == 6 * 64 + extra and bool(long) == bool(longest)
+        assert not long or 6 * product_price(bits - 8, bits - 8) <= long[0] <= 6 * product_price(bits + 9, bits + 9)
+        for check, rule, size in (
+            (step("levels", bits, 1, BANDS, 0, levels=(2,)), level_bounds, 3 * 2),
+            (step("enumerate", bits, 1, BANDS, 0), position_bounds, 2 * 4 * 2),
+        ):
+            rule(found, Group(3, 0, 0, 0, ()), check, [0, 1])
+            prices = [price for name, _, price in meter.taken() if name == check.rule]
+            entries = 2 * (1 + 3 + 3 + 4 * 2 + 4) if check.rule == "levels" else size
+            own = 64 * 25 if check.rule == "levels" else 64 * size
+            gap_price = entries * product_price(longest, 0) if longest else 0
+            if not longest:
+                assert sum(prices) == own
+            else:
+                products = sum(prices) - own - gap_price
+                low, high = (size * product_price(bits + d, bits + d) for d in (-8, 9))
+                assert low <= products <= high
 
 
 BANDS = ((1, 1), (1, 2))  # token 0, tokens 1 and 2
@@ -236,10 +314,10 @@ def test_the_bounds_of_levels(
     last, bounds, sizes = level_bounds(found, group, check, classes)
     counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "levels"]
     count = len(group.queries) * (1 + 2) + (len(group.queries) - 1) * (2 + 2 * 2) + 2 * (1 + 4 * 2 - len(levels) + 3)
-    assert counted == [(count, 64 * count)]
+    assert counted == [(count, 64 * count), (0, 0)]
     assert last == by_hand(found, group, classes)
     eu, ov, positions = found.gaps(3, BITS, 0, classes)
-    weights = [found.level_weights(q, 3, [0, 1, 3], BITS) for q in group.queries]
+    weights, own = found.level_weights(group.queries, 3, [0, 1, 3], BITS)
     expected = []
     for i, band in enumerate(((0,), (1, 2), (3,))):
         row = []
@@ -247,10 +325,9 @@ def test_the_bounds_of_levels(
             gap = min(int(ov[t][c]) for t in band) + min(int(eu[q][c]) for q in group.queries)
             gap += min(int(positions[j][c]) for j in range(2))
             if band == (3,):
-                least, most = min(own for *_, own in weights), 2**BITS
-                row.append(least * gap >> BITS if gap > 0 else most * gap >> BITS)
+                row.append(own * gap >> BITS if gap > 0 else 2**BITS * gap >> BITS)
             else:
-                row.append(min(0, max(weight[i] for weight in weights) * gap >> BITS))
+                row.append(min(0, weights[i] * gap >> BITS))
         expected.append(row)
     if levels == (2,):
         expected = [list(map(min, *expected[:2])), expected[2]]
@@ -266,7 +343,7 @@ def test_comparisons_within_the_first_band_are_shared() -> None:
         check = step("levels", BITS, 1, bands, 0)
         level_bounds(terms(meter), group, check, [1])
         counted = [operations for rule, operations, _ in meter.taken() if rule == "levels"]
-        assert counted == [within + count + within + 4 * count - count + 3]
+        assert counted == [within + count + within + 4 * count - count + 3, 0]
 
 
 def test_the_bounds_of_positions() -> None:
@@ -277,12 +354,13 @@ def test_the_bounds_of_positions() -> None:
         found = terms(meter, tables)
         last, bounds, sizes = position_bounds(found, group, check, classes)
         counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "enumerate"]
-        assert counted == [(5 * 4 * 2, 64 * 4 * 2)] * 2
+        assert counted[0] == (2 * 5 * 4 * 2, 2 * 64 * 4 * 2)
+        assert not any(operations for operations, _ in counted[1:])
         assert last.tolist() == by_hand(found, group, classes) and sizes == [1, 2, 1]
         eu, ov, positions = found.gaps(3, BITS, 0, classes)
         for j in range(2):
-            lower, upper = found.token_weights(3, [(query, t) for t in range(4)], j, BITS)
-            each = product_down(lower, upper, (eu[query] + ov) + positions[j], BITS).T.tolist()
+            weights, gap = found.token_weights(3, query, range(4), j, BITS), (eu[query] + ov) + positions[j]
+            each = product_down(weights, gap, 60, BITS, "rule", Meter()).T.tolist()
             assert bounds[j].tolist() == [[row[0], min(row[1:3]), row[3]] for row in each]
 
 
@@ -324,8 +402,8 @@ def test_what_enumerate_counts(query: int, bands: int, sums: list[int]) -> None:
     group, meter = Group(3, query, query, 0, ()), Recorder()
     check = step("enumerate", BITS, 1, BANDS[:bands], 0)
     RULES["enumerate"](terms(meter), group, check, [0, 2])
-    # After one count for each position but the last.
-    counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "enumerate"][2:]
+    # After one count of the positions but the last.
+    counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "enumerate"][1:]
     assert counted == [(2 * count, sums_price(2, count, 1)) for count in sums]
 
 
@@ -347,17 +425,17 @@ def enumerated(
     ("base", "first", "second", "sizes", "word"),
     [
         (2**62 - 1, 0, 0, [1, 1], 1),
-        (2**62, 0, 0, [1, 1], 16 + 63 // 16),
-        (-(2**62), 2**62, 1, [1, 1], 16 + 64 // 16),
+        (2**62, 0, 0, [1, 1], 48 + 63 // 16),
+        (-(2**62), 2**62, 1, [1, 1], 48 + 64 // 16),
         (0, 2**61, 2**61 - 1, [1, 1], 1),
-        (0, 2**61, 2**61, [1, 1], 16 + 63 // 16),
-        (2**61, -(2**60), -(2**60), [1, 1], 16 + 63 // 16),
+        (0, 2**61, 2**61, [1, 1], 48 + 63 // 16),
+        (2**61, -(2**60), -(2**60), [1, 1], 48 + 63 // 16),
         # Sums and sequences that 64 bits do not hold.
-        (2**62, 2**62, 2**62, [1, 1], 16 + 64 // 16),
-        (2**80, -(2**80), 1, [1, 1], 16 + 82 // 16),
+        (2**62, 2**62, 2**62, [1, 1], 48 + 64 // 16),
+        (2**80, -(2**80), 1, [1, 1], 48 + 82 // 16),
         (7, 1, 1, [2**31 - 2, 1], 1),
-        (7, 1, 1, [2**31 - 1, 1], 16 + 63 // 16),
-        (7, 1, 1, [2**40, 5], 16 + 81 // 16),
+        (7, 1, 1, [2**31 - 1, 1], 48 + 63 // 16),
+        (7, 1, 1, [2**40, 5], 48 + 81 // 16),
     ],
 )
 def test_sums_are_of_64_bits_where_they_fit(base: int, first: int, second: int, sizes: list[int], word: int) -> None:
@@ -446,21 +524,35 @@ def test_which_branches_are_spared() -> None:
 def test_the_price_of_counting(classes: int, others: int) -> None:
     """At first by classes and levels, then for every branch."""
     for sizes, branches in (([1], 1), ([2, 1], 1), ([2, 2, 1], 1)):
-        meter = Recorder()
-        count_levels(([0] * classes, [[9] * classes] * len(sizes), sizes), others, 0, 1, meter)
-        first, *rest = [price for _, _, price in meter.taken()]
-        assert first == classes * max(2, len(sizes)) * PYTHON
-        assert rest == [counting_price(classes, others)] * branches
+        for scale, bits in ((1, 4), (2**10, 14), (2**100, 104)):
+            meter = Recorder()
+            count_levels(([0] * classes, [[9 * scale] * classes] * len(sizes), sizes), others, 0, 1, meter)
+            first, *rest = [price for _, _, price in meter.taken()]
+            assert first == classes * max(2, len(sizes)) * PYTHON
+            # Of two levels, all numbers of tokens of the second one are added up.
+            interval = [interval_price(others + 1, others)] * (len(sizes) < 3)
+            assert rest == [counting_price(classes, others, bits)] * branches + interval
+
+
+def test_the_price_of_adding_up_numbers_of_tokens() -> None:
+    """Of those that pass only: of tokens of the second level, and of others where all more pass, too."""
+    meter = Recorder()
+    found = count_levels(([-2], [[0], [1]], [3, 1]), 4, 0, 1, meter)
+    assert found == sum(comb(4, k) * 3 ** (4 - k) for k in (3, 4))
+    assert meter.taken()[-1] == ("levels", 0, interval_price(2, 4))
+    # The third level is the greatest: with one token of it all pass, however many more there are.
+    found = count_levels(([0], [[-1], [-2], [9]], [1, 1, 1]), 3, 1, 1, meter)
+    assert found == 3**3 - 2**3 and meter.taken()[-1] == ("levels", 0, interval_price(3, 3))
 
 
 def test_the_price_of_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the outputs covered so far, the label among them, and by the tokens and classes to compare."""
+    """By the classes of the partition, and by the tokens and classes to compare."""
     Rules(monkeypatch)
     meter = Recorder()
     steps = ((0, (2,)), (0, None), (1, None))
     checks = tuple(step("levels", BITS, 1, (), partition, classes) for partition, classes in steps)
     certified_inputs(terms(meter), Group(2, 2, 2, 0, checks))
-    expected = [128 * PYTHON + 64 * covered + 4 * 2 * classes for covered, classes in ((3, 1), (5, 2), (5, 0))]
+    expected = [160 * PYTHON + 64 * cuts + 4 * 2 * classes for cuts, classes in ((4, 1), (4, 2), (2, 0))]
     assert meter.taken() == [("levels", 0, price) for price in expected]
 
 

@@ -1,6 +1,7 @@
 """Every limit of the kernel: a file just over it is declined by its name, at once and without memory."""
 
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import worst_files
 from small_models import kernel_limits, memory_limit
 
-from checker import check
+from checker import check, meter
+from checker.certificate import parse_certificate
+from checker.model import parse_model
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "corpus"))
@@ -66,8 +70,11 @@ def many_levels(most: int) -> Files:
 
 
 def large_table(most: int) -> Files:
-    """A table of 2^20 numbers that have just too many bits."""
-    weights = {**files.constant(1024), "W_Q": [[2 ** (most >> 20) + 1]]}
+    """A table of 2^20 numbers of just too many bits, with 320 for each beyond its own; it is held twice while it is
+    formed."""
+    bits = (most >> 21) - 320
+    weights = {**files.constant(1024), "W_Q": [[2 ** (bits // 2)]], "W_K": [[2 ** (bits // 2) + 1]]}
+    weights["W_Q"][0][0] += 1
     return pair(weights, [files.group(0, 0, 0, 0, files.levels_all(0))], (0, 1024))
 
 
@@ -193,3 +200,47 @@ def test_the_page_says_how_it_is_declined(name: str) -> None:
     said = [message.split("...") for message in re.findall(r"`([^`]*)`", row)]
     reason = check(*OVER[name][0](LIMITS[name])).reason
     assert any(all(part in reason for part in parts) for parts in said), reason
+
+
+# Whether prices follow the time
+
+# Of machine operations, a sixteenth of what is allowed.
+FEW = 2**28
+# The kinds of work that are priced by the length of integers, with the kinds that are not to compare them with.
+PRICED = [name for name in worst_files.WORST if not name.startswith(("memory", "smallest", "many classes"))]
+SLOWEST = 4.0
+
+
+def seconds_per_operation(name: str, patch: pytest.MonkeyPatch) -> float:
+    """What the kernel takes for a machine operation of the worst files of a kind, but for reading them."""
+    patch.setattr(worst_files, "MAX_FILE", 2**18)
+    patch.setattr(worst_files, "CHECKS", 2**8)
+    patch.setattr(meter, "MAX_OPERATIONS", FEW)
+    data, certificate = worst_files.WORST[name]()
+    start = time.process_time()
+    parse_certificate(certificate, parse_model(data))
+    read = time.process_time()
+    verdict = check(data, certificate)
+    taken = time.process_time() - read - (read - start)
+    assert verdict.machine_operations > FEW / 64, verdict
+    return taken / verdict.machine_operations
+
+
+def test_the_worst_files_cost_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Side by side with sums in 64-bit words, an operation of no kind takes much longer, however long its integers
+    are. What is declined at once has been priced, and is not done."""
+    plain = seconds_per_operation("sums of words, classes", monkeypatch)
+    found = {name: seconds_per_operation(name, monkeypatch) / plain for name in PRICED}
+    print({name: round(ratio, 2) for name, ratio in found.items()})
+    assert not {name: ratio for name, ratio in found.items() if ratio > SLOWEST}
+
+
+@pytest.mark.outside_mutation
+@pytest.mark.parametrize("name", ["tables, words", "memory, low rank"])
+def test_the_worst_files_take_no_more_memory_than_promised(name: str) -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    [promised] = re.findall(r"at most (\d+) MiB", page)
+    command = [sys.executable, ROOT / "tests" / "worst_files.py", name]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    [taken] = re.findall(r"most memory (\d+) MiB", printed)
+    assert int(taken) <= int(promised) <= 1024

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array, bound, root_down
+from checker.arithmetic import Array, bound, root
 from checker.models.lookup import seen
 from checker.models.syntax import (
     EXPONENT,
@@ -93,7 +93,8 @@ class Attend(Step):
         most = (q.widest + q.most) * (k.widest + k.most) * 3 * q.columns
         r, s, a, b = wide(most, q.radii, k.radii, k.sums, q.sums)
         error = shift_up(r * a + s * b + q.columns * r * s, bits) + 1
-        scale = root_down(self.scale, self.exponent + precision.exponential_bits, self.divisor)
+        shift = self.exponent + precision.exponential_bits
+        ([scale], _) = root([self.scale], shift, self.divisor)
         most = (bound(dot) + bound(error) + 1) * (abs(scale) + 2)
         dot, error = wide(most, dot, error)
         centre = dot * scale >> precision.exponential_bits

@@ -22,8 +22,7 @@ class Exponential:
 
     def __init__(self, argument_bits: int, bits: int) -> None:
         self.bits = bits
-        last = 2 ** (argument_bits + RANGE_BITS) - 1
-        self.factors = exponential_factors(argument_bits, bits, last)
+        self.factors = exponential_factors(argument_bits, bits, argument_bits + RANGE_BITS)
         self.type = np.int64 if bits <= 31 else object
 
     @cached_property

@@ -1,0 +1,3 @@
+"""The tasks that the checker knows (`docs/semantics.md`)."""
+
+TASKS = ("max",)
