@@ -33,11 +33,13 @@ SOURCES = {str(path.relative_to(KERNEL)): path.read_text(encoding="utf-8") for p
 TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 every_source = pytest.mark.parametrize("name", TREES)
 
-# The most lines of code of what every verdict or every program needs, and of what only max-of-K needs;
-# of each file of the grammar of programs, of a task's file, and of a rule.
-BUDGETS = {"core": 500, "max": 550, "models": 150, "tasks": 40, "rules": 100}
+# The most lines of code of the command line, of what every verdict or every program needs, and of what only
+# max-of-K needs: its model, certificate, arithmetic and four rules; of each file of the grammar of programs, of
+# a task's file, and of a rule.
+COMMAND = "__main__.py"
+BUDGETS = {COMMAND: 80, "core": 450, "max": 650, "models": 150, "tasks": 40, "rules": 100}
 CORE = (
-    *("__main__.py", "check.py", "errors.py", "inputs.py", "meter.py", "text.py"),
+    *("check.py", "errors.py", "inputs.py", "meter.py", "text.py"),
     *("numbers/exact.py", "numbers/exponential.py", "numbers/balls.py"),
 )
 PROGRAMS = ("inputs.py", "numbers", "models", "tasks", "rules")
@@ -84,7 +86,8 @@ def test_lines_of_code_are_counted_as_stated() -> None:
 def test_the_kernel_is_small() -> None:
     counts = {name: lines_of_code(source) for name, source in SOURCES.items()}
     print(sum(counts.values()), counts)
-    of_max = [counts[name] for name in counts if name not in CORE and name.split("/")[0] not in PROGRAMS]
+    others = {COMMAND, *CORE}
+    of_max = [counts[name] for name in counts if name not in others and name.split("/")[0] not in PROGRAMS]
     assert sum(of_max) <= BUDGETS["max"]
     assert sum(counts[name] for name in CORE) <= BUDGETS["core"]
     for name, count in counts.items():
