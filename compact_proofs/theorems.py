@@ -21,10 +21,10 @@ TEMPLATE = """\
         coqc -Q verified CompactProofs {file}
 
     proves it, in a clone of compact-proofs after `make -C verified`. The theorem is at the end; what its words
-    mean is in verified/Semantics.v. *)
+    mean is in {meaning}. *)
 
 From Coq Require Import ZArith List.
-From CompactProofs Require Import Syntax Semantics Parser NetworkTheorem.
+From CompactProofs Require Import {modules} NetworkTheorem.
 Import ListNotations.
 Local Open Scope Z_scope.
 
@@ -38,21 +38,40 @@ Definition certificate_text := text_of [
 {certificate}
 ]%line.
 
-(** In words: the text [model_text] denotes a model [M], which has {total} inputs. There are
-    {correct} different inputs, or more, for each of which the logit of the label, the greatest of its tokens, is
-    strictly greater than every other logit, over the real numbers. *)
+(** In words: the text [model_text] denotes a {kind} [M], which has {total} inputs. There are
+    {correct} different inputs, or more, for each of which {right} is
+    strictly greater than every other logit{answers}, over the real numbers. *)
 Theorem correct_inputs :
-  exists (M : model) (inputs : list (list nat)),
-    parse_model model_text = Some M /\\
+  exists (M : {kind}) (inputs : list (list nat)),
+    {parse} model_text = Some M /\\
     number_of_inputs M = {total} /\\
     NoDup inputs /\\
     Forall (is_input M) inputs /\\
     Forall (correct M) inputs /\\
     Z.of_nat (length inputs) >= {correct}.
-Proof. apply (proves_sound _ certificate_text). vm_cast_no_check (eq_refl true). Qed.
+Proof. apply ({sound} _ certificate_text). vm_cast_no_check (eq_refl true). Qed.
 
 Print Assumptions correct_inputs.
 """
+# What differs between the models of max-of-K and programs.
+MAX_OF_K = {
+    "meaning": "verified/Semantics.v",
+    "modules": "Syntax Semantics Parser",
+    "kind": "model",
+    "right": "the logit of the label, the greatest of its tokens,",
+    "answers": "",
+    "parse": "parse_model",
+    "sound": "proves_sound",
+}
+OF_PROGRAMS = {
+    "meaning": "verified/ProgramSemantics.v and verified/Tasks.v",
+    "modules": "ProgramSemantics ProgramParser",
+    "kind": "program",
+    "right": "the logit of the label that the task gives",
+    "answers": ", for each of its answers",
+    "parse": "parse_program",
+    "sound": "proves_of_program_sound",
+}
 
 
 def module_file(output: str) -> Path:
@@ -66,6 +85,7 @@ def module_file(output: str) -> Path:
 def theorem_file(model: bytes, certificate: bytes, verdict: Verdict, name: str) -> str:
     """The text of the file `name`, for two files that the checker accepted with this verdict."""
     return TEMPLATE.format(
+        **(OF_PROGRAMS if verdict.model else MAX_OF_K),
         correct=verdict.correct_at_least,
         total=verdict.total,
         sha256=verdict.model_sha256,
