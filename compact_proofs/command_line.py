@@ -131,11 +131,16 @@ def export(
     """
     settings = commands.program_settings(config, task=task, tokens=tokens, read=read)
     if "tokens" in settings:
-        program = commands.export_program(weights, output, settings, names)
+        if positions is not None:
+            raise click.UsageError("--positions goes with models of max; a program's positions are those of --tokens")
+        program = commands.export_program(weights, output, settings, names, config)
         sha256 = checker.model.model_hash(Path(output).read_bytes())
         inputs = program.inputs
         say(f"{shown(output)}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
         return
+    for option, value in (("--map", names), ("--read", read)):
+        if value is not None:
+            raise click.UsageError(f"{option} goes with --tokens")
     exported = commands.export(weights, output, task or TASKS[0], config, positions)
     model = exported.model
     sha256 = checker.model.model_hash(Path(output).read_bytes())

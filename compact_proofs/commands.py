@@ -17,6 +17,7 @@ from checker.errors import Declined, Rejected
 from checker.model import parse_model
 from checker.models.program import Program
 from compact_proofs.theorems import module_file, theorem_file
+from model_export.configuration import read_configuration
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
@@ -68,34 +69,36 @@ def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int 
 
 def program_settings(config: FilePath | None, **given: str | None) -> dict[str, Any]:
     """The configuration of a model: that of a JSON file, if any, and what is given besides."""
-    settings = {} if config is None else _json_object(config)
+    settings = {} if config is None else _json_object(config, "--config")
     return settings | {name: value for name, value in given.items() if value is not None}
 
 
-def _json_object(path: FilePath) -> dict[str, Any]:
+def _json_object(path: FilePath, option: str) -> dict[str, Any]:
+    """The JSON object in a file that an option names. Raises `UnsupportedWeights`, which names both."""
     try:
-        found = json.loads(Path(path).read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UnsupportedWeights(f"{path}: not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise UnsupportedWeights(f"{path}: not a JSON object")
-    return found
+        return read_configuration(Path(path))
+    except UnsupportedWeights as error:
+        raise UnsupportedWeights(f"{option} {error}") from error
 
 
 def export_program(
-    weights: FilePath, output: FilePath, settings: dict[str, Any], names: FilePath | None = None
+    weights: FilePath,
+    output: FilePath,
+    settings: dict[str, Any],
+    names: FilePath | None = None,
+    config: FilePath | None = None,
 ) -> Program:
     """Write the program of trained weights (`docs/weights.md`) to `output`, and return it.
 
-    `settings` are the keys of TransformerLens and of `model_export.program`; `names`, a JSON file,
-    maps names in the weights file to those of its format.
+    `settings` are the keys of TransformerLens and of `model_export.program`, and `config` the file that they
+    come from, if any; `names`, a JSON file, maps names in the weights file to those of its format.
     """
-    require_output(Path(output), [Path(weights), *([] if names is None else [Path(names)])])
+    require_output(Path(output), [Path(path) for path in (weights, names, config) if path is not None])
     tensors = dict(read_weights(Path(weights)))
-    for name, renamed in ({} if names is None else _json_object(names)).items():
-        if name not in tensors or renamed in tensors:
-            raise UnsupportedWeights(f"tensor {name}: cannot be called {renamed}")
-        tensors[str(renamed)] = tensors.pop(name)
+    for name, renamed in ({} if names is None else _json_object(names, "--map")).items():
+        if not isinstance(renamed, str) or name not in tensors or renamed in tensors:
+            raise UnsupportedWeights(f"--map {names}: tensor {name}: cannot be called {renamed!r}")
+        tensors[renamed] = tensors.pop(name)
     return write_program(tensors, settings, Path(output))
 
 

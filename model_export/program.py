@@ -12,6 +12,7 @@ Every float is converted exactly; nothing is rounded.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,6 +56,15 @@ class Settings:
         value = self.take(name, *default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnsupportedWeights(f"configuration: {name}: expected a number, found {value!r}")
+        if not abs(value) <= sys.float_info.max:  # as JSON's Infinity, NaN and 1e400
+            raise UnsupportedWeights(f"configuration: {name}: expected a finite number of float64")
+        return value
+
+    def text(self, name: str) -> str:
+        """A string."""
+        value = self.take(name)
+        if not isinstance(value, str):
+            raise UnsupportedWeights(f"configuration: {name}: expected a string, found {value!r}")
         return value
 
     def size(self, name: str, *default: int) -> int:
@@ -252,12 +262,11 @@ def program_text(weights: Weights, configuration: Mapping[str, object]) -> str:
     from model_export.families.registry import FORMATS
 
     settings = Settings(configuration)
-    sets = token_sets(str(settings.take("tokens")))
-    task = task_line(str(settings.take("task")), sets)
+    sets = token_sets(settings.text("tokens"))
+    task = task_line(settings.text("task"), sets)
     form = str(settings.choice("format", list(FORMATS), "transformer_lens"))
     builder, tensors = Builder(len(sets)), Tensors(weights)
     FORMATS[form](builder, tensors, settings)
-    settings.take("read", "last")
     settings.finish()
     tensors.finish()
     lines = ["compact-proofs-model 2", task, f"positions {len(sets)}"]
