@@ -1,6 +1,5 @@
 """The commands as functions on files. Each package does its own work; nothing is decided here."""
 
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -15,7 +14,8 @@ from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
 from checker.model import parse_model
-from checker.models.program import Program
+from checker.models.program import parse_program
+from checker.rules.examine import PROGRAM
 from compact_proofs.theorems import module_file, theorem_file
 from model_export.configuration import read_configuration
 from model_export.errors import UnsupportedWeights
@@ -23,7 +23,9 @@ from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
 from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
 from model_export.output_files import require_output, write_whole
+from model_export.program import ExportedProgram
 from model_export.program import export_program as write_program
+from model_export.program_floating_point import ProgramAnswer, program_answers
 from model_export.training import save_weights
 from model_export.training import train as train_model
 from model_export.weights_files import read_weights
@@ -60,9 +62,14 @@ def export(
     return export_weights(Path(weights), Path(output), task, configuration, positions)
 
 
-def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0) -> list[Answer]:
+def evaluate(
+    model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0
+) -> list[Answer] | list[ProgramAnswer]:
     """What the model in a model file says to inputs, and to so many random ones, in floating point."""
-    weights = float_weights(parse_model(read(str(model))))
+    data = read(str(model))
+    if data.startswith(PROGRAM):
+        return program_answers(parse_program(data), inputs, random, seed)
+    weights = float_weights(parse_model(data))
     drawn = [tokens for batch in Forward(weights).random_inputs(random, seed) for tokens in batch.tolist()]
     return answers(weights, [*inputs, *drawn])
 
@@ -87,7 +94,7 @@ def export_program(
     settings: dict[str, Any],
     names: FilePath | None = None,
     config: FilePath | None = None,
-) -> Program:
+) -> ExportedProgram:
     """Write the program of trained weights (`docs/weights.md`) to `output`, and return it.
 
     `settings` are the keys of TransformerLens and of `model_export.program`, and `config` the file that they
@@ -122,12 +129,14 @@ def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict
     """Write what an accepted certificate proves to `output`, as a theorem that `coqc` is to prove; returns
     the kernel's verdict. Nothing is written unless it is `accepted`.
 
-    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, or if the
-    certificate uses a rule that the verified checker does not have.
+    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, if the model is a
+    program, or if the certificate uses a rule that the verified checker does not have.
     """
     path = module_file(str(output))
     require_output(path, [Path(model), Path(certificate)])
     files = read(str(model)), read(str(certificate))
+    if files[0].startswith(PROGRAM):
+        raise ValueError(f"{model}: a program; theorems are written of models of max-of-K")
     verdict = check_bytes(*files)
     if verdict.verdict == "accepted":
         if verdict.unverified_rules:
