@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import select
+import signal
 import stat
 import sys
 from contextlib import suppress
@@ -117,6 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process without a traceback
     code = main()
     if code == UNPRINTED:
         os._exit(code)  # at its own end, Python would try to print once more, and change the code

@@ -38,13 +38,13 @@ from compact_proofs.lazy import lazy_module
 from compact_proofs.shipped import MODEL, OUTPUT, shipped_models
 from compact_proofs.terminal import OutputLost, print_error, print_table, progress_bar, say, shown
 from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
-from model_export.errors import UnsupportedWeights
+from model_export.errors import OtherFamily, UnsupportedWeights
 from model_export.output_files import require_output
 from model_export.tasks import TASKS
 
 if TYPE_CHECKING:
     from compact_proofs import commands, demonstration
-    from model_export.floating_point import Answer, Weights
+    from model_export.floating_point import Weights
 else:
     commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
 
@@ -105,7 +105,7 @@ def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @_command("Write the exact model of trained weights.", "export models/tiny.safetensors -o tiny.model")
 @click.argument("weights")
-@click.option("--task", help="NAME[:PARAMETERS][@POSITIONS], such as sum_modulo:59.  [default: max]")
+@click.option("--task", help="NAME[:PARAMETERS][@POSITIONS], such as sum_modulo:59.  [default: max, without --tokens]")
 @click.option("--tokens", metavar="SETS", help="The tokens of each position, such as '0-58 x2, 59'.")
 @click.option("--read", metavar="WHERE", help="Where answers are read: last, sum, all, or 2,3.")
 @click.option(
@@ -135,12 +135,31 @@ def export(
     """
     settings = commands.program_settings(config, task=task, tokens=tokens, read=read)
     if "tokens" in settings:
-        program = commands.export_program(weights, output, settings, names)
+        if positions is not None:
+            raise click.UsageError("--positions goes with models of max; a program's positions are those of --tokens")
+        from model_export.program_floating_point import program_accuracy
+
+        made = commands.export_program(weights, output, settings, names, config)
+        program = made.program
         sha256 = checker.model.model_hash(Path(output).read_bytes())
         inputs = program.inputs
         say(f"{shown(output)}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
+        if made.assumed:
+            say(f"assumed: {', '.join(made.assumed)}")
+        try:
+            correct, found = program_accuracy(program, SAMPLES, SAMPLE_SEED)
+            say(_estimated(correct / found, found) if found else "no estimate of its accuracy: no random inputs found")
+        except UnsupportedWeights as error:
+            say(f"no estimate of its accuracy: {error}")
         return
-    exported = commands.export(weights, output, task or TASKS[0], config, positions)
+    for option, value in (("--map", names), ("--read", read)):
+        if value is not None:
+            raise click.UsageError(f"{option} goes with --tokens")
+    try:
+        exported = commands.export(weights, output, task or TASKS[0], config, positions)
+    except OtherFamily as error:
+        advice = "for other transformers give --tokens and --task, docs/weights.md"
+        raise OtherFamily(f"{error} ({advice})") from error
     model = exported.model
     sha256 = checker.model.model_hash(Path(output).read_bytes())
     say(
@@ -161,8 +180,11 @@ def export(
 def _estimate(weights: "Weights") -> str:
     from model_export.floating_point import sampled_accuracy
 
-    accuracy = sampled_accuracy(weights, SAMPLES, SAMPLE_SEED)
-    return f"right on {accuracy:.2%} of {SAMPLES} random inputs (seed {SAMPLE_SEED}; an estimate in floating point)"
+    return _estimated(sampled_accuracy(weights, SAMPLES, SAMPLE_SEED), SAMPLES)
+
+
+def _estimated(accuracy: float, samples: int) -> str:
+    return f"right on {accuracy:.2%} of {samples} random inputs (seed {SAMPLE_SEED}; an estimate in floating point)"
 
 
 def _tokens(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[list[int]]:
@@ -183,7 +205,7 @@ def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int,
     """Show label, answer and largest logits of inputs of an exact MODEL, in floating point.
 
     Nothing is proved by this. The answer is the output with the largest logit; the margin is the
-    label's logit less the largest other.
+    label's logit less the largest other, of several answers the least.
     """
     if random is None:
         random = 0 if inputs else 10
@@ -198,15 +220,24 @@ def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int,
     say(f"\nright on {correct} of {len(found)} inputs (in floating point: nothing is proved)")
 
 
-def _answer_row(answer: "Answer") -> list[str]:
-    largest = sorted(range(len(answer.logits)), key=lambda output: -answer.logits[output])[:LOGITS_SHOWN]
+def _answer_row(answer: Any) -> list[str]:
+    """The row of an `Answer` or a `ProgramAnswer`."""
+    if isinstance(answer.label, int):
+        labels, said, logits = [answer.label], [answer.answer], [answer.logits]
+    else:
+        labels, said, logits = answer.label, answer.answer, answer.logits
     return [
         ",".join(map(str, answer.input)),
-        str(answer.label),
-        "a tie" if answer.answer is None else str(answer.answer),
+        ",".join(map(str, labels)),
+        ",".join("a tie" if one is None else str(one) for one in said),
         "" if answer.margin is None else f"{answer.margin:.4g}",
-        "  ".join(f"{output}: {answer.logits[output]:.4g}" for output in largest),
+        "  |  ".join(map(_largest, logits)),
     ]
+
+
+def _largest(logits: list[float]) -> str:
+    largest = sorted(range(len(logits)), key=lambda output: -logits[output])[:LOGITS_SHOWN]
+    return "  ".join(f"{output}: {logits[output]:.4g}" for output in largest)
 
 
 @_command(

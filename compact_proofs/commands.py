@@ -1,6 +1,5 @@
 """The commands as functions on files. Each package does its own work; nothing is decided here."""
 
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -15,14 +14,18 @@ from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
 from checker.model import parse_model
-from checker.models.program import Program
+from checker.models.program import parse_program
+from checker.rules.examine import PROGRAM
 from compact_proofs.theorems import module_file, theorem_file
+from model_export.configuration import read_configuration
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import Exported
 from model_export.exact_model import export as export_weights
 from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
 from model_export.output_files import require_output, write_whole
+from model_export.program import ExportedProgram
 from model_export.program import export_program as write_program
+from model_export.program_floating_point import ProgramAnswer, program_answers
 from model_export.training import save_weights
 from model_export.training import train as train_model
 from model_export.weights_files import read_weights
@@ -59,43 +62,50 @@ def export(
     return export_weights(Path(weights), Path(output), task, configuration, positions)
 
 
-def evaluate(model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0) -> list[Answer]:
+def evaluate(
+    model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0
+) -> list[Answer] | list[ProgramAnswer]:
     """What the model in a model file says to inputs, and to so many random ones, in floating point."""
-    weights = float_weights(parse_model(read(str(model))))
+    data = read(str(model))
+    if data.startswith(PROGRAM):
+        return program_answers(parse_program(data), inputs, random, seed)
+    weights = float_weights(parse_model(data))
     drawn = [tokens for batch in Forward(weights).random_inputs(random, seed) for tokens in batch.tolist()]
     return answers(weights, [*inputs, *drawn])
 
 
 def program_settings(config: FilePath | None, **given: str | None) -> dict[str, Any]:
     """The configuration of a model: that of a JSON file, if any, and what is given besides."""
-    settings = {} if config is None else _json_object(config)
+    settings = {} if config is None else _json_object(config, "--config")
     return settings | {name: value for name, value in given.items() if value is not None}
 
 
-def _json_object(path: FilePath) -> dict[str, Any]:
+def _json_object(path: FilePath, option: str) -> dict[str, Any]:
+    """The JSON object in a file that an option names. Raises `UnsupportedWeights`, which names both."""
     try:
-        found = json.loads(Path(path).read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UnsupportedWeights(f"{path}: not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise UnsupportedWeights(f"{path}: not a JSON object")
-    return found
+        return read_configuration(Path(path))
+    except UnsupportedWeights as error:
+        raise UnsupportedWeights(f"{option} {error}") from error
 
 
 def export_program(
-    weights: FilePath, output: FilePath, settings: dict[str, Any], names: FilePath | None = None
-) -> Program:
+    weights: FilePath,
+    output: FilePath,
+    settings: dict[str, Any],
+    names: FilePath | None = None,
+    config: FilePath | None = None,
+) -> ExportedProgram:
     """Write the program of trained weights (`docs/weights.md`) to `output`, and return it.
 
-    `settings` are the keys of TransformerLens and of `model_export.program`; `names`, a JSON file,
-    maps names in the weights file to those of its format.
+    `settings` are the keys of TransformerLens and of `model_export.program`, and `config` the file that they
+    come from, if any; `names`, a JSON file, maps names in the weights file to those of its format.
     """
-    require_output(Path(output), [Path(weights), *([] if names is None else [Path(names)])])
+    require_output(Path(output), [Path(path) for path in (weights, names, config) if path is not None])
     tensors = dict(read_weights(Path(weights)))
-    for name, renamed in ({} if names is None else _json_object(names)).items():
-        if name not in tensors or renamed in tensors:
-            raise UnsupportedWeights(f"tensor {name}: cannot be called {renamed}")
-        tensors[str(renamed)] = tensors.pop(name)
+    for name, renamed in ({} if names is None else _json_object(names, "--map")).items():
+        if not isinstance(renamed, str) or name not in tensors or renamed in tensors:
+            raise UnsupportedWeights(f"--map {names}: tensor {name}: cannot be called {renamed!r}")
+        tensors[renamed] = tensors.pop(name)
     return write_program(tensors, settings, Path(output))
 
 
@@ -119,12 +129,14 @@ def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict
     """Write what an accepted certificate proves to `output`, as a theorem that `coqc` is to prove; returns
     the kernel's verdict. Nothing is written unless it is `accepted`.
 
-    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, or if the
-    certificate uses a rule that the verified checker does not have.
+    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, if the model is a
+    program, or if the certificate uses a rule that the verified checker does not have.
     """
     path = module_file(str(output))
     require_output(path, [Path(model), Path(certificate)])
     files = read(str(model)), read(str(certificate))
+    if files[0].startswith(PROGRAM):
+        raise ValueError(f"{model}: a program; theorems are written of models of max-of-K")
     verdict = check_bytes(*files)
     if verdict.verdict == "accepted":
         if verdict.unverified_rules:

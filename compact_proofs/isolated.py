@@ -6,6 +6,7 @@ no file that lies about can stand in for a module of the kernel.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,8 +75,8 @@ class Caps:
         return " ".join([*seconds, *([] if self.memory is None else [f"--max-memory {self.memory}"])])
 
 
-# What a checker says that caught its own lack of memory.
-OUT_OF_RESOURCES = "declined: resources: "
+# What a checker says that caught its own lack of memory, and nothing else: a file may be called "resources: x".
+OUT_OF_RESOURCES = re.compile(r"declined: (resources: \w+)\n")
 
 # Lowers its own limits, which outlive it in the command that it becomes and in what that starts.
 _CAPPED = """
@@ -120,8 +121,9 @@ def run_capped(command: Sequence[str], caps: Caps) -> tuple[int, str, str]:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     code = process.returncode
-    if errors.startswith(OUT_OF_RESOURCES) and code == EXIT_CODES["declined"]:
-        raise OverCap(f"{errors.strip().partition(': ')[2]}, under {caps}")
+    exhausted = OUT_OF_RESOURCES.fullmatch(errors)
+    if exhausted and code == EXIT_CODES["declined"]:
+        raise OverCap(f"{exhausted[1]}, under {caps}")
     if _explained(code, output, errors):
         if code == NO_VERDICT:
             raise CheckerFailed(f"{errors.strip().partition(': ')[2]}, under {caps}")

@@ -172,7 +172,7 @@ def read_configuration(path: Path) -> dict[str, object]:
 
     Raises `UnsupportedWeights` for anything but one JSON object in a regular file.
     """
-    return parse_configuration(read_regular_file(path, "max_configuration_bytes", MAX_CONFIGURATION_BYTES), path.name)
+    return parse_configuration(read_regular_file(path, "max_configuration_bytes", MAX_CONFIGURATION_BYTES), str(path))
 
 
 def parse_configuration(text: bytes | str, source: str) -> dict[str, object]:
@@ -180,9 +180,9 @@ def parse_configuration(text: bytes | str, source: str) -> dict[str, object]:
     try:
         found = json.loads(text, object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise UnsupportedWeights(f"{source}: the configuration is not JSON: {error}") from error
+        raise UnsupportedWeights(f"{source}: not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise UnsupportedWeights(f"{source}: the configuration is not a JSON object")
+        raise UnsupportedWeights(f"{source}: not a JSON object")
     return found
 
 

@@ -21,7 +21,7 @@ from checker.model import (
 )
 from checker.text import MAX_FILE_BYTES
 from model_export.configuration import KEYS, Configuration, check_configuration, read_configuration
-from model_export.errors import UnsupportedWeights
+from model_export.errors import OtherFamily, UnsupportedWeights
 from model_export.exact_model_file import format_model
 from model_export.naming import canonical_weights
 from model_export.output_files import write_whole
@@ -98,7 +98,7 @@ def export_model(
     checker.
     """
     if task not in TASKS:
-        raise UnsupportedWeights(f"task {task!r} is unknown; supported: {', '.join(TASKS)}")
+        raise OtherFamily(f"task {task!r} is unknown; supported: {', '.join(TASKS)}")
     matrices = canonical_weights(weights, positions)
     vocabulary, width = matrices["W_E"].shape
     head_width, outputs = matrices["W_Q"].shape[1], matrices["W_U"].shape[1]

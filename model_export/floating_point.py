@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checker.model import ExactModel
+from checker.model import Dyadic, ExactModel
 from model_export.errors import UnsupportedWeights
 
 Weights = Mapping[str, npt.NDArray[np.floating]]
@@ -149,14 +149,16 @@ def float_weights(model: ExactModel) -> dict[str, Array]:
 
     Raises `UnsupportedWeights` where one is too large.
     """
-    found = {}
-    for name, tensor in model.weights.items():
-        scale = 1 << abs(tensor.exponent)
-        try:
-            # Integers, whose quotient Python rounds correctly.
-            up, down = (scale, 1) if tensor.exponent >= 0 else (1, scale)
-            entries = [int(k) * up / down for k in tensor.integers.entries()]
-        except OverflowError as error:
-            raise UnsupportedWeights(f"tensor {name}: out of the range of floating point") from error
-        found[name] = np.array(entries).reshape(tensor.rows, tensor.columns)
-    return found
+    return {name: rounded(name, tensor) for name, tensor in model.weights.items()}
+
+
+def rounded(name: str, tensor: Dyadic) -> Array:
+    """The tensor `name`, each entry rounded to the nearest float64; raises `UnsupportedWeights` if one is too large."""
+    scale = 1 << abs(tensor.exponent)
+    try:
+        # Integers, whose quotient Python rounds correctly.
+        up, down = (scale, 1) if tensor.exponent >= 0 else (1, scale)
+        entries = [int(k) * up / down for k in tensor.integers.entries()]
+    except OverflowError as error:
+        raise UnsupportedWeights(f"tensor {name}: out of the range of floating point") from error
+    return np.array(entries).reshape(tensor.rows, tensor.columns)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model_export.errors import UnsupportedWeights
+from model_export.errors import OtherFamily, UnsupportedWeights
 
 # The axes of each matrix; sizes are bound in this order, so an error names the later tensor.
 AXES = {
@@ -161,7 +161,7 @@ def _scheme_of(tensors: Mapping[str, npt.NDArray[np.generic]]) -> Scheme:
     found = [(scheme, name) for scheme in SCHEMES for name in scheme.matrices.values() if name in tensors]
     if not found:
         names = ", ".join(sorted(tensors)[:3]) or "no tensors"
-        raise UnsupportedWeights(f"no known naming scheme: found {names}")
+        raise OtherFamily(f"no known naming scheme: found {names}")
     (scheme, name), (other, odd) = found[0], found[-1]
     if other is not scheme:
         raise UnsupportedWeights(
@@ -176,10 +176,10 @@ def _check_accessory(scheme: Scheme, name: str, tensor: npt.NDArray[np.generic])
         return
     if name in scheme.biases:
         if np.any(tensor != 0):
-            raise UnsupportedWeights(f"tensor {name}: biases that are not zero are not supported")
+            raise OtherFamily(f"tensor {name}: biases that are not zero are not supported")
     else:
         reason = next((why for what, why in REFUSED if re.search(what, name)), "unknown tensor")
-        raise UnsupportedWeights(f"tensor {name}: {reason}")
+        raise OtherFamily(f"tensor {name}: {reason}")
 
 
 def _check_mask(name: str, mask: npt.NDArray[np.generic], stored: int, positions: int) -> None:
@@ -210,7 +210,7 @@ def _matrix(
     axes: tuple[str, ...] = AXES[short][::-1] if short in scheme.transposed else AXES[short]
     if short in PER_HEAD and scheme.head_axis is not False:
         if matrix.ndim == 3 and len(matrix) != 1:
-            raise UnsupportedWeights(f"tensor {name}: {len(matrix)} heads, one is supported")
+            raise OtherFamily(f"tensor {name}: {len(matrix)} heads, one is supported")
         if matrix.ndim == 3:
             matrix = matrix[0]
         elif scheme.head_axis:

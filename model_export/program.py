@@ -12,7 +12,9 @@ Every float is converted exactly; nothing is rounded.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,8 @@ Weights = Mapping[str, npt.NDArray[np.generic]]
 Value = int
 
 PROGRAM_KEYS = ("task", "tokens", "read", "format")
+# What TransformerLens 1 writes over scores that are masked; later versions write -inf.
+MASKED_SCORE = -1e5
 TASK_WORDS = {"first": ("copy", "first"), "last": ("copy", "last")}
 
 
@@ -42,12 +46,15 @@ class Settings:
 
     def __init__(self, configuration: Mapping[str, object]) -> None:
         self._values, self._used = dict(configuration), set[str]()
+        self._assumed: dict[str, object] = {}
 
     def take(self, name: str, *default: object) -> object:
         """The value of a key; a key without a default must be there."""
         self._used.add(name)
         if name not in self._values and not default:
             raise UnsupportedWeights(f"configuration: {name}: expected a value, found no such key")
+        if name not in self._values:
+            self._assumed[name] = default[0]
         return self._values.get(name, *default)
 
     def number(self, name: str, *default: float) -> float:
@@ -55,6 +62,15 @@ class Settings:
         value = self.take(name, *default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UnsupportedWeights(f"configuration: {name}: expected a number, found {value!r}")
+        if not abs(value) <= sys.float_info.max:  # as JSON's Infinity, NaN and 1e400
+            raise UnsupportedWeights(f"configuration: {name}: expected a finite number of float64")
+        return value
+
+    def text(self, name: str) -> str:
+        """A string."""
+        value = self.take(name)
+        if not isinstance(value, str):
+            raise UnsupportedWeights(f"configuration: {name}: expected a string, found {value!r}")
         return value
 
     def size(self, name: str, *default: int) -> int:
@@ -81,6 +97,12 @@ class Settings:
     def ignore(self, names: str) -> None:
         """Keys that do not change the function."""
         self._used.update(names.split())
+
+    def assumed(self) -> tuple[str, ...]:
+        """In words, the values of the keys that were asked for and are not there; last, what is off."""
+        off = [name for name, value in self._assumed.items() if value in (None, False) or name.endswith("soft_cap")]
+        words = [f"{name} {value}" for name, value in self._assumed.items() if name not in off]
+        return (*words, *([f"without {' '.join(off)}"] if off else []))
 
     def finish(self) -> None:
         """Refuses what nobody asked for: it might change the model."""
@@ -118,6 +140,30 @@ class Tensors:
     def any(self, name: str) -> Array:
         """The tensor of this name, of any shape."""
         return self.take(name, *(None for _ in self._weights[name].shape))
+
+    def mask(self, name: str, positions: int, direction: str) -> None:
+        """A stored mask (true where a row may attend) must be the causal one or, where attention is not causal,
+        one of all; an empty one is the placeholder of versions that build it while they run. TransformerLens
+        stores a causal mask with either `direction`, and applies it if that is causal."""
+        if name not in self._weights:
+            return
+        self._used.add(name)
+        mask = self._weights[name]
+        if mask.shape == (0, 0):
+            return
+        if mask.dtype != np.bool_ or mask.shape != (positions, positions):
+            expected = f"[{positions}, {positions}] of bool"
+            raise UnsupportedWeights(f"tensor {name}: expected {expected}, found {list(mask.shape)} of {mask.dtype}")
+        if not np.array_equal(mask, np.tri(positions, dtype=bool)) and not (direction == "full" and mask.all()):
+            raise UnsupportedWeights(f"tensor {name}: expected a causal mask, found another one")
+
+    def masked_score(self, name: str) -> None:
+        """What is written over masked scores must be one number so low that they get no attention."""
+        if name in self._weights:
+            self._used.add(name)
+            score = self._weights[name]
+            if score.size != 1 or not score.item() <= MASKED_SCORE:
+                raise UnsupportedWeights(f"tensor {name}: expected one number of at most {MASKED_SCORE}")
 
     def ignore(self, pattern: str) -> None:
         """Tensors that do not change the function."""
@@ -249,15 +295,17 @@ def task_line(text: str, sets: Sequence[Sequence[int]]) -> str:
 
 def program_text(weights: Weights, configuration: Mapping[str, object]) -> str:
     """The text of the program of these weights. Raises `UnsupportedWeights` for what is not understood."""
+    return _program_text(weights, Settings(configuration))
+
+
+def _program_text(weights: Weights, settings: Settings) -> str:
     from model_export.families.registry import FORMATS
 
-    settings = Settings(configuration)
-    sets = token_sets(str(settings.take("tokens")))
-    task = task_line(str(settings.take("task")), sets)
+    sets = token_sets(settings.text("tokens"))
+    task = task_line(settings.text("task"), sets)
     form = str(settings.choice("format", list(FORMATS), "transformer_lens"))
     builder, tensors = Builder(len(sets)), Tensors(weights)
     FORMATS[form](builder, tensors, settings)
-    settings.take("read", "last")
     settings.finish()
     tensors.finish()
     lines = ["compact-proofs-model 2", task, f"positions {len(sets)}"]
@@ -268,9 +316,18 @@ def program_text(weights: Weights, configuration: Mapping[str, object]) -> str:
     return "\n".join([*lines, f"steps {len(builder.steps)}", *builder.steps, "end", ""])
 
 
-def export_program(weights: Weights, configuration: Mapping[str, object], output: Path) -> Program:
-    """Write the program of these weights to `output`, and return it as the checker reads it."""
-    text = program_text(weights, configuration)
+@dataclass(frozen=True)
+class ExportedProgram:
+    """A program as the checker reads it, and in words what its configuration did not say and was assumed."""
+
+    program: Program
+    assumed: tuple[str, ...]
+
+
+def export_program(weights: Weights, configuration: Mapping[str, object], output: Path) -> ExportedProgram:
+    """Write the program of these weights to `output`, and return it."""
+    settings = Settings(configuration)
+    text = _program_text(weights, settings)
     if len(text) > MAX_FILE_BYTES:
         raise UnsupportedWeights(f"the model has {len(text)} characters, the checker reads {MAX_FILE_BYTES}")
     try:
@@ -278,4 +335,4 @@ def export_program(weights: Weights, configuration: Mapping[str, object], output
     except Declined as error:
         raise UnsupportedWeights(f"the checker would decline the model: {error}") from error
     write_whole(output, text.encode("ascii"))
-    return program
+    return ExportedProgram(program, settings.assumed())

@@ -18,10 +18,10 @@ def read_regular_file(path: Path, name: str, limit: int) -> bytes:
         with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise UnsupportedWeights(f"{path.name}: not a regular file")
+                raise UnsupportedWeights(f"{path}: not a regular file")
             data = file.read(limit + 1)
             if len(data) > limit:
-                raise UnsupportedWeights(f"{path.name}: {max(status.st_size, len(data))} bytes, limit {name} = {limit}")
+                raise UnsupportedWeights(f"{path}: {max(status.st_size, len(data))} bytes, limit {name} = {limit}")
     except OSError as error:
         raise UnsupportedWeights(f"{path}: {error.strerror}") from error
     return data

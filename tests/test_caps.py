@@ -150,6 +150,15 @@ def test_memory_that_runs_out_during_the_check(
     assert outcome(capsys, tiny_model, tiny_model, "--max-memory=1GiB") == (20, "", f"declined: {said}\n")
 
 
+def test_a_file_named_like_a_lack_of_memory(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("resources: x", "resources: MemoryError"):
+        said = f"declined: {name}: No such file or directory\n"
+        assert outcome(capsys, tiny_model, name, "--max-seconds=60") == (20, "", said)
+
+
 @pytest.mark.parametrize(
     ("code", "passed"), [(2, True), (30, True), (40, False), (0, False), (10, False), (20, False), (1, False)]
 )

@@ -138,10 +138,10 @@ def test_missing_keys_have_the_defaults_of_the_library() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "c.json: the configuration is not JSON: Expecting value"),
-        ("[" * 100_000, "c.json: the configuration is not JSON: "),
-        ('{"n_ctx": ' + "1" * 5000 + "}", "c.json: the configuration is not JSON: "),
-        ("[1]", "c.json: the configuration is not a JSON object"),
+        ("", "c.json: not JSON: Expecting value"),
+        ("[" * 100_000, "c.json: not JSON: "),
+        ('{"n_ctx": ' + "1" * 5000 + "}", "c.json: not JSON: "),
+        ("[1]", "c.json: not a JSON object"),
         ('{"n_ctx": 3, "n_ctx": 4}', "n_ctx: stored twice"),
         (" " * (2**20 + 1), "c.json: 1048577 bytes, limit max_configuration_bytes = 1048576"),
     ],
@@ -150,13 +150,13 @@ def test_what_is_not_a_configuration_is_refused(tmp_path: Path, text: str, messa
     (tmp_path / "c.json").write_text(text)
     with pytest.raises(UnsupportedWeights) as caught:
         read_configuration(tmp_path / "c.json")
-    assert str(caught.value).startswith(message)
+    assert str(caught.value).removeprefix(f"{tmp_path}/").startswith(message)
 
 
 def test_pipes_and_devices_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with memory_limit(2**20), pytest.raises(UnsupportedWeights, match=f"^{path.name}: not a regular file$"):
+        with memory_limit(2**20), pytest.raises(UnsupportedWeights, match=f"^{path}: not a regular file$"):
             read_configuration(path)
 
 
@@ -356,7 +356,7 @@ def test_stored_configurations_that_cannot_be_read_are_refused(tmp_path: Path) -
     w = {name: np.ascontiguousarray(tensor) for name, tensor in largest_token().items()}
     path = tmp_path / "w.safetensors"
     for metadata, message in (
-        ({"cfg": "HookedTransformerConfig(...)"}, "w.safetensors: the configuration is not JSON: "),
+        ({"cfg": "HookedTransformerConfig(...)"}, "w.safetensors: not JSON: "),
         ({"cfg": "{}", "config": "{}"}, "w.safetensors: more than one configuration"),
         ({"config": '{"lr": 0.1}'}, "configuration: lr: unknown key"),
     ):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from compact_proofs.command_line import main
+from compact_proofs.shipped import shipped_model
 
 FAMILIES = Path(__file__).parent / "data" / "families"
 
@@ -226,3 +227,125 @@ def test_what_is_not_understood_is_refused(
     configuration = {**CONFIGURATION, "task": "max", "tokens": "0-5 x3", **changes}
     assert exported(tmp_path / "weights.npz", configuration, tmp_path) == 2
     assert error in capsys.readouterr().err
+
+
+# What a command line gets wrong
+
+LINEAR: dict[str, Any] = {"format": "linear_sum", "task": "max", "tokens": "0-63 x2"}
+LINEAR_WEIGHTS = FAMILIES / "linear_v64_0.npz"
+
+
+def test_no_input_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, names = tmp_path / "config.json", tmp_path / "names.json"
+    config.write_text(json.dumps(LINEAR))
+    names.write_text("{}")
+    for path in (config, names):
+        old = path.read_bytes()
+        options = ["--config", str(config), "--map", str(names), "-o", str(path)]
+        assert main(["export", str(LINEAR_WEIGHTS), *options]) == 2
+        assert f"the same file as the input {path}" in capsys.readouterr().err
+        assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--tokens", "0-5 x3", "--positions", "3"], "--positions goes with models of max; a program's positions"),
+        (["--read", "sum"], "--read goes with --tokens"),
+        (["--map", "names.json"], "--map goes with --tokens"),
+        (["--config", "/dev/null"], "--config /dev/null: not a regular file"),
+    ],
+)
+def test_options_without_effect_are_refused(
+    options: list[str], error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(shipped_model("tiny")), "--task", "max", *options, "-o", str(tmp_path / "model")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"compact-proofs: {error}") and said.count("\n") == 1
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ('"n_layers": 1e400', "n_layers: expected a finite number"),
+        (f'"n_layers": 1{"0" * 400}', "n_layers: expected a finite number"),
+        ('"eps": Infinity', "eps: expected a finite number"),
+        ('"tokens": 5', "tokens: expected a string, found 5"),
+        ('"task": ["max"]', "task: expected a string, found ['max']"),
+    ],
+)
+def test_values_of_another_kind_are_named(
+    changes: str, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "weights.npz", **{name: tensor.numpy() for name, tensor in fresh_state().items()})
+    settings = {**CONFIGURATION, "task": "max", "tokens": "0-5 x3"}
+    del settings[changes.split('"')[1]]
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(settings)[:-1] + f", {changes}}}")
+    assert main(["export", str(tmp_path / "weights.npz"), "--config", str(config), "-o", str(tmp_path / "model")]) == 2
+    assert capsys.readouterr().err.startswith(f"compact-proofs: configuration: {error}")
+
+
+def test_a_name_that_is_no_string(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = tmp_path / "names.json"
+    for value in (5, ["linear.weight"], None):
+        names.write_text(json.dumps({"linear.weight": value}))
+        assert exported(LINEAR_WEIGHTS, LINEAR, tmp_path, "--map", str(names)) == 2
+        assert f"--map {names}: tensor linear.weight: cannot be called {value!r}" in capsys.readouterr().err
+
+
+def test_where_a_format_without_rows_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exported(LINEAR_WEIGHTS, LINEAR, tmp_path, "--read", "sum") == 2
+    assert "configuration: read: unknown key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("direction", "mask", "error"),
+    [
+        ("causal", np.tri(4, dtype=bool), ""),
+        ("causal", np.zeros((0, 0), bool), ""),
+        ("causal", np.ones((4, 4), bool), "mask: expected a causal mask"),
+        ("causal", np.tri(4, dtype=bool) & ~np.tri(4, k=-2, dtype=bool), "mask: expected a causal mask"),
+        ("causal", np.tri(3, dtype=bool), "mask: expected [4, 4] of bool, found [3, 3] of bool"),
+        ("causal", np.tri(4), "mask: expected [4, 4] of bool, found [4, 4] of float64"),
+        ("bidirectional", np.ones((4, 4), bool), ""),
+        ("bidirectional", np.tri(4, dtype=bool), ""),
+        ("bidirectional", np.tri(4, k=1, dtype=bool), "mask: expected a causal mask"),
+    ],
+)
+def test_a_stored_mask_is_the_one_that_is_exported(
+    direction: str, mask: np.ndarray, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {name: tensor.numpy() for name, tensor in fresh_state().items()}
+    np.savez(tmp_path / "weights.npz", **weights, **{"blocks.1.attn.mask": mask})
+    configuration = {**CONFIGURATION, "attention_dir": direction, "task": "max", "tokens": "0-5 x3"}
+    assert exported(tmp_path / "weights.npz", configuration, tmp_path) == (2 if error else 0)
+    said = capsys.readouterr().err
+    assert f"tensor blocks.1.attn.{error}" in said if error else not said
+
+
+def test_what_is_written_over_masked_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = {name: tensor.numpy() for name, tensor in fresh_state().items()}
+    for score, code in ((-np.inf, 0), (-1e5, 0), (0.0, 2), (np.nan, 2)):
+        np.savez(tmp_path / "weights.npz", **weights, **{"blocks.0.attn.IGNORE": np.array(score)})
+        assert exported(tmp_path / "weights.npz", CONFIGURATION, tmp_path, "--task=max", "--tokens=0-5 x3") == code
+        assert ("IGNORE: expected one number of at most -100000.0" in capsys.readouterr().err) is bool(code)
+
+
+def test_what_the_configuration_does_not_say_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "weights.npz", **{name: tensor.numpy() for name, tensor in fresh_state().items()})
+    stated = {"n_layers": 2, "n_heads": 2, "d_model": 16, "d_head": 8, "act_fn": "relu"}
+    assert exported(tmp_path / "weights.npz", stated, tmp_path, "--task=max", "--tokens=0-5 x3") == 0
+    [assumed] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("assumed: ")]
+    for words in ("attention_dir causal", "normalization_type LN", "eps 1e-05", "read last", ", attn_scale -1,"):
+        assert words in assumed
+    assert "final_rms" in assumed.partition(", without ")[2]
+
+
+def test_other_transformers_are_pointed_to_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(fresh_state(), tmp_path / "weights.pt")
+    for options in ([], ["--task", "sum_modulo:5"]):
+        assert main(["export", str(tmp_path / "weights.pt"), *options, "-o", str(tmp_path / "model")]) == 2
+        said = capsys.readouterr().err
+        assert said.endswith("(for other transformers give --tokens and --task, docs/weights.md)\n")

@@ -23,7 +23,7 @@ SESSION = re.compile(r"^```console( timed| stranger)?\n(.*?)^```$", re.DOTALL | 
 
 def replay(readme: str, directory: Path, timed: bool) -> str:
     """`readme` with the output of each session's commands, run one after the other in `directory`."""
-    for part in ("checker", "compact_proofs", "models"):
+    for part in ("checker", "compact_proofs", "models", "tests"):
         (directory / part).symlink_to(ROOT / part)
     bare = bare_environment(directory / "bare")
 

@@ -161,3 +161,19 @@ def test_rules_that_are_not_in_coq_are_named(
     monkeypatch.setattr(commands, "check_bytes", lambda *files: verdict)
     with pytest.raises(ValueError, match="not proved sound in Coq: guess"):
         theorem(tiny_model, tiny_certificate, tmp_path / "tiny.v")
+
+
+def test_no_theorem_about_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its text would be of a model of max-of-K, which Coq would refuse."""
+    model, certificate, file = (str(tmp_path / f"pairs.{kind}") for kind in ("model", "certificate", "v"))
+    weights = str(Path(__file__).parent / "data" / "families" / "linear_v64_0.npz")
+    config = tmp_path / "config.json"
+    config.write_text('{"format": "linear_sum"}')
+    options = ["--config", str(config), "--task", "max", "--tokens", "0-63, 5"]
+    assert main(["export", weights, *options, "-o", model]) == 0
+    assert main(["prove", model, "--strategy", "evaluate", "-o", certificate]) == 0
+    capsys.readouterr()
+    assert main(["theorem", model, certificate, "-o", file]) == 2
+    reason = "a program; theorems are written of models of max-of-K"
+    assert capsys.readouterr() == ("", f"compact-proofs: {model}: {reason}\n")
+    assert not Path(file).exists()

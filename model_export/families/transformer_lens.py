@@ -50,13 +50,12 @@ class _Model:
         self.eps = settings.number("eps", 1e-5)
         self.attention_only = settings.choice("attn_only", (False, True), False)
         self.activation = None if self.attention_only else settings.choice("act_fn", ACTIVATIONS)
-        settings.take("act_fn", None)
-        settings.take("d_mlp", None)
+        settings.ignore("act_fn d_mlp")
         self.scale = self._scale(settings)
 
     def _scale(self, settings: Settings) -> tuple[int, int, int]:
         """Scores are divided by a number, or by the root of the head width, the usual one."""
-        divisor = settings.number("attn_scale", -1.0)
+        divisor = settings.number("attn_scale", -1)
         if not settings.choice("use_attn_scale", (True, False), True):
             return 1, 0, 1
         squared = self.head_width
@@ -130,5 +129,6 @@ def transformer_lens(builder: Builder, tensors: Tensors, settings: Settings) -> 
     settings.expect("d_vocab_out", unembedding.shape[1])
     bias = model.optional("unembed.b_U", unembedding.shape[1])
     builder.linear(value, unembedding, bias)
-    # A causal mask and what is written over masked scores.
-    tensors.ignore(r"blocks\.\d+\.attn\.(mask|IGNORE)")
+    for layer in range(model.layers):
+        tensors.mask(f"blocks.{layer}.attn.mask", len(positions), model.mask)
+        tensors.masked_score(f"blocks.{layer}.attn.IGNORE")
