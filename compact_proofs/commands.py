@@ -129,14 +129,12 @@ def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict
     """Write what an accepted certificate proves to `output`, as a theorem that `coqc` is to prove; returns
     the kernel's verdict. Nothing is written unless it is `accepted`.
 
-    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, if the model is a
-    program, or if the certificate uses a rule that the verified checker does not have.
+    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, or if the
+    certificate uses a rule that the verified checker does not have.
     """
     path = module_file(str(output))
     require_output(path, [Path(model), Path(certificate)])
     files = read(str(model)), read(str(certificate))
-    if files[0].startswith(PROGRAM):
-        raise ValueError(f"{model}: a program; theorems are written of models of max-of-K")
     verdict = check_bytes(*files)
     if verdict.verdict == "accepted":
         if verdict.unverified_rules:

@@ -163,17 +163,25 @@ def test_rules_that_are_not_in_coq_are_named(
         theorem(tiny_model, tiny_certificate, tmp_path / "tiny.v")
 
 
-def test_no_theorem_about_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its text would be of a model of max-of-K, which Coq would refuse."""
+@coq
+def test_coq_proves_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, certificate, file = (str(tmp_path / f"pairs.{kind}") for kind in ("model", "certificate", "v"))
     weights = str(Path(__file__).parent / "data" / "families" / "linear_v64_0.npz")
     config = tmp_path / "config.json"
     config.write_text('{"format": "linear_sum"}')
-    options = ["--config", str(config), "--task", "max", "--tokens", "0-63, 5"]
+    options = ["--config", str(config), "--task", "max", "--tokens", "0-7, 5"]
     assert main(["export", weights, *options, "-o", model]) == 0
     assert main(["prove", model, "--strategy", "evaluate", "-o", certificate]) == 0
-    capsys.readouterr()
-    assert main(["theorem", model, certificate, "-o", file]) == 2
-    reason = "a program; theorems are written of models of max-of-K"
-    assert capsys.readouterr() == ("", f"compact-proofs: {model}: {reason}\n")
-    assert not Path(file).exists()
+    assert main(["theorem", model, certificate, "-o", file]) == 0
+    text = Path(file).read_text()
+    assert "exists (M : program)" in text and "the label that the task gives" in text
+    run = coqc(Path(file))
+    assert run.returncode == 0, run.stderr
+    assert refused_assumptions(run.stdout, tmp_path) == ""
+    changed = tmp_path / "changed.v"
+    claim = re.search(r"Z.of_nat \(length inputs\) >= (\d+)", text)
+    assert claim is not None
+    changed.write_text(text.replace(claim[0], f"Z.of_nat (length inputs) >= {int(claim[1]) + 1}"))
+    run = coqc(changed)
+    assert run.returncode != 0
+    assert "expected to have type" in run.stderr
