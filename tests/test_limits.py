@@ -158,6 +158,7 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_STEPS": [lambda most: program("steps 5", f"steps {most + 1}")],
     "MAX_TENSORS": [lambda most: program("tensors 2", f"tensors {most + 1}")],
     "MAX_PARAMETERS": [lambda most: program("max 2 0 1", f"max {most + 1} 0 1")],
+    "MAX_READ": [lambda most: program("max 2 0 1", f"max {most + 1}" + " 0" * (most + 1))],
     "MAX_PARAMETER": [lambda most: program("max 2 0 1", f"sum_modulo 2 {most + 1} 0")],
     "MAX_DIVISOR": [lambda most: program("relu 2", f"attend 2 2 2 full 1 0 {most + 1}")],
     "MAX_PASSES": [lambda most: claim("passes 1", f"passes {most + 1}")],
