@@ -117,6 +117,14 @@ def many_bits_of_weights() -> Files:
     return text.encode(), programs.certificate(text, [(5, 5, 0)], ["8 512 512"] * 8).encode()
 
 
+def many_reads() -> Files:
+    """Every one of 2100 rows is the sum of 2100."""
+    column = "tensor 2 2100 1 0\n" + "1\n" * 2100
+    text = programs.changed("tensors 2", "tensors 3").split("steps")[0] + column
+    text += "steps 3\nconstant 2\nattend_sum 0 full\ntotal 1\nend\n"
+    return text.encode(), programs.certificate(text, [(0, 0, 0)]).encode()
+
+
 OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_FILE_BYTES": [
         lambda most: (bytes(most + 1), example.CERTIFICATE),
@@ -166,6 +174,7 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_VALUE_BITS": [lambda most: claim("8 8 8", f"{most + 1} 8 300")],
     "MAX_SEQUENCES": [lambda most: sequences(40, 2), lambda most: sequences(40, 2, "most_frequent")],
     "MAX_NUMBERS": [lambda most: many_numbers()],
+    "MAX_READS": [lambda most: many_reads()],
     "MAX_NUMBER_BITS": [lambda most: squared_again_and_again()],
     "MAX_ROOM": [lambda most: many_bits_of_weights()],
     "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent")],
