@@ -8,10 +8,16 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_models import kernel_limits, memory_limit
 
 from checker import check
+from checker.meter import Meter
+from checker.models.evaluation import Plan
+from checker.models.program import parse_program
+from checker.tasks.registry import TASKS, make_task
+from checker.tasks.task import Task
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "corpus"))
@@ -89,6 +95,13 @@ def sequences(positions: int, tokens: int, task: str = "max") -> Files:
     text = programs.changed("positions 2\n3 0 1 2\n2 0 2\n", f"positions {positions}\n{sets * positions}")
     text = programs.changed("task max", f"task {task}", text)
     return text.encode(), programs.certificate(text, [(0, tokens**positions - 1, 0)]).encode()
+
+
+def much_to_read() -> Files:
+    """2^24 sequences of 24 positions, of which the task reads one 256 times."""
+    model, _ = sequences(24, 2)
+    text = programs.changed("task max 2 0 1", f"task max 256{' 0' * 256}", model.decode())
+    return text.encode(), programs.certificate(text, [(0, 2**24 - 1, 0)]).encode()
 
 
 def many_numbers() -> Files:
@@ -177,7 +190,7 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_READS": [lambda most: many_reads()],
     "MAX_NUMBER_BITS": [lambda most: squared_again_and_again()],
     "MAX_ROOM": [lambda most: many_bits_of_weights()],
-    "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent")],
+    "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent"), lambda most: much_to_read()],
     "MAX_TABLE_BITS": [large_table],
 }
 CASES = [(name, i) for name in OVER for i in range(len(OVER[name]))]
@@ -203,3 +216,55 @@ def test_the_page_says_how_it_is_declined(name: str) -> None:
     said = [message.split("...") for message in re.findall(r"`([^`]*)`", row)]
     reason = check(*OVER[name][0](LIMITS[name])).reason
     assert any(all(part in reason for part in parts) for parts in said), reason
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The least time of three."""
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def test_plans_take_time_in_proportion_to_the_rows_that_are_needed() -> None:
+    def planning(count: int) -> float:
+        text = programs.changed("tensors 2", "tensors 3").split("steps")[0]
+        text += "tensor 2 64 1 0\n" + "1\n" * 64 + f"steps {count + 2}\nconstant 2\n"
+        text += "".join(f"relu {i}\n" for i in range(count)) + f"total {count}\nend\n"
+        program = parse_program(text.encode())
+        return seconds(lambda: Plan(program, Meter()))
+
+    # Four times as many steps and rows; their product is 16 times as large.
+    assert planning(1000) < 10 * planning(250)
+
+
+PARAMETERS = {
+    "kth_largest": (1,),
+    "sum_modulo": (3,),
+    "group_product": (2, 0, 1, 1, 0),
+    "balanced": (0, 1),
+    "automaton": (0, 1, 2, 2, 0, 1, 1, 0, 1, 2),
+}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_tasks_take_time_in_proportion_to_the_tokens_that_they_read(task: type[Task]) -> None:
+    def labelling(read: int) -> float:
+        made = task(PARAMETERS.get(task.name, ()), tuple(range(read)))
+        tokens = np.random.default_rng(1).integers(0, 2, (2**18 // read, read))
+        return seconds(lambda: made.labels(tokens))
+
+    # As many tokens, in sequences 16 times as long.
+    assert labelling(256) < 6 * labelling(16)
+
+
+def test_the_tables_of_a_task_are_made_once() -> None:
+    order = 512
+    table = tuple((i + j) % order for i in range(order) for j in range(order))
+    made = make_task("group_product", [order, *table, 0, 1], 2)
+    sequence = np.array([[1, 2]])
+    made.labels(sequence)
+    with memory_limit(2**16):
+        assert made.labels(sequence)[0].tolist() == [[3]]
