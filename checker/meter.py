@@ -9,7 +9,7 @@ one for an operation on 64-bit integers in an array, and more for what takes mor
 from checker.errors import Declined
 
 MAX_OPERATIONS = 2**32
-# For models of version 2, whose inputs are tried.
+# For models of version 2, whose inputs are tried: up to about two minutes.
 MAX_PROGRAM_OPERATIONS = 2**35
 # The price of a step that Python interprets, about half a microsecond.
 PYTHON = 256
