@@ -13,7 +13,7 @@ import numpy as np
 
 from checker.arithmetic import Array
 from checker.errors import Declined
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.model import MAX_POSITIONS
 from checker.tasks.registry import MAX_PARAMETER, MAX_PARAMETERS, TASKS, make_task
 from checker.tasks.task import Task
@@ -64,8 +64,11 @@ class Inputs:
         count = last - first + 1
         if count > MAX_SEQUENCES:
             raise Declined(f"inputs: {count} sequences, limit max_sequences = {MAX_SEQUENCES}")
-        step = LISTED // len(self.sets)
-        meter.add("inputs", count, count * 16 * len(self.sets))
+        width = max(len(self.sets), len(self.task.read))
+        step = LISTED // width
+        # Python takes some calls for each position, each time, however few the sequences are.
+        calls = (count // step + 1) * PYTHON
+        meter.add("inputs", count, (count + calls) * 16 * width)
         for start in range(first, last + 1, step):
             end = min(start + step, last + 1)
             numbers = self._numbers(start, end)

@@ -13,7 +13,7 @@ from math import isqrt
 from checker.errors import Declined
 
 MAX_OPERATIONS = 2**32
-# For models of version 2, whose inputs are tried.
+# For models of version 2, whose inputs are tried: up to about two minutes.
 MAX_PROGRAM_OPERATIONS = 2**35
 MAX_TABLE_BITS = 5 * 2**30
 # The price of a step that Python interprets, about half a microsecond.

@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import worst_files
 from small_models import kernel_limits, memory_limit
 
 from checker import check, meter
 from checker.certificate import parse_certificate
+from checker.meter import Meter
 from checker.model import parse_model
+from checker.models.evaluation import Plan
+from checker.models.program import parse_program
+from checker.tasks.registry import TASKS, make_task
+from checker.tasks.task import Task
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "corpus"))
@@ -98,6 +104,13 @@ def sequences(positions: int, tokens: int, task: str = "max") -> Files:
     return text.encode(), programs.certificate(text, [(0, tokens**positions - 1, 0)]).encode()
 
 
+def much_to_read() -> Files:
+    """2^24 sequences of 24 positions, of which the task reads one 256 times."""
+    model, _ = sequences(24, 2)
+    text = programs.changed("task max 2 0 1", f"task max 256{' 0' * 256}", model.decode())
+    return text.encode(), programs.certificate(text, [(0, 2**24 - 1, 0)]).encode()
+
+
 def many_numbers() -> Files:
     """More than 2^24 numbers: 256 rows of 4,096, seventeen times."""
     wide = "tensor 2 1 4096 0\n" + " ".join(["1"] * 4096) + "\n"
@@ -122,6 +135,14 @@ def many_bits_of_weights() -> Files:
     tensor = f"tensor 2 {rows} {columns} 2200\n" + (" ".join(["1"] * columns) + "\n") * rows
     text = programs.changed("tensors 2", "tensors 3").replace("steps", tensor + "steps")
     return text.encode(), programs.certificate(text, [(5, 5, 0)], ["8 512 512"] * 8).encode()
+
+
+def many_reads() -> Files:
+    """Every one of 2100 rows is the sum of 2100."""
+    column = "tensor 2 2100 1 0\n" + "1\n" * 2100
+    text = programs.changed("tensors 2", "tensors 3").split("steps")[0] + column
+    text += "steps 3\nconstant 2\nattend_sum 0 full\ntotal 1\nend\n"
+    return text.encode(), programs.certificate(text, [(0, 0, 0)]).encode()
 
 
 OVER: dict[str, list[Callable[[int], Files]]] = {
@@ -165,6 +186,7 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_STEPS": [lambda most: program("steps 5", f"steps {most + 1}")],
     "MAX_TENSORS": [lambda most: program("tensors 2", f"tensors {most + 1}")],
     "MAX_PARAMETERS": [lambda most: program("max 2 0 1", f"max {most + 1} 0 1")],
+    "MAX_READ": [lambda most: program("max 2 0 1", f"max {most + 1}" + " 0" * (most + 1))],
     "MAX_PARAMETER": [lambda most: program("max 2 0 1", f"sum_modulo 2 {most + 1} 0")],
     "MAX_DIVISOR": [lambda most: program("relu 2", f"attend 2 2 2 full 1 0 {most + 1}")],
     "MAX_PASSES": [lambda most: claim("passes 1", f"passes {most + 1}")],
@@ -172,9 +194,10 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_VALUE_BITS": [lambda most: claim("8 8 8", f"{most + 1} 8 300")],
     "MAX_SEQUENCES": [lambda most: sequences(40, 2), lambda most: sequences(40, 2, "most_frequent")],
     "MAX_NUMBERS": [lambda most: many_numbers()],
+    "MAX_READS": [lambda most: many_reads()],
     "MAX_NUMBER_BITS": [lambda most: squared_again_and_again()],
     "MAX_ROOM": [lambda most: many_bits_of_weights()],
-    "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent")],
+    "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent"), lambda most: much_to_read()],
     "MAX_TABLE_BITS": [large_table],
 }
 CASES = [(name, i) for name in OVER for i in range(len(OVER[name]))]
@@ -244,3 +267,55 @@ def test_the_worst_files_take_no_more_memory_than_promised(name: str) -> None:
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     [taken] = re.findall(r"most memory (\d+) MiB", printed)
     assert int(taken) <= int(promised) <= 1024
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The least time of three."""
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def test_plans_take_time_in_proportion_to_the_rows_that_are_needed() -> None:
+    def planning(count: int) -> float:
+        text = programs.changed("tensors 2", "tensors 3").split("steps")[0]
+        text += "tensor 2 64 1 0\n" + "1\n" * 64 + f"steps {count + 2}\nconstant 2\n"
+        text += "".join(f"relu {i}\n" for i in range(count)) + f"total {count}\nend\n"
+        program = parse_program(text.encode())
+        return seconds(lambda: Plan(program, Meter()))
+
+    # Four times as many steps and rows; their product is 16 times as large.
+    assert planning(1000) < 10 * planning(250)
+
+
+PARAMETERS = {
+    "kth_largest": (1,),
+    "sum_modulo": (3,),
+    "group_product": (2, 0, 1, 1, 0),
+    "balanced": (0, 1),
+    "automaton": (0, 1, 2, 2, 0, 1, 1, 0, 1, 2),
+}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_tasks_take_time_in_proportion_to_the_tokens_that_they_read(task: type[Task]) -> None:
+    def labelling(read: int) -> float:
+        made = task(PARAMETERS.get(task.name, ()), tuple(range(read)))
+        tokens = np.random.default_rng(1).integers(0, 2, (2**18 // read, read))
+        return seconds(lambda: made.labels(tokens))
+
+    # As many tokens, in sequences 16 times as long.
+    assert labelling(256) < 6 * labelling(16)
+
+
+def test_the_tables_of_a_task_are_made_once() -> None:
+    order = 512
+    table = tuple((i + j) % order for i in range(order) for j in range(order))
+    made = make_task("group_product", [order, *table, 0, 1], 2)
+    sequence = np.array([[1, 2]])
+    made.labels(sequence)
+    with memory_limit(2**16):
+        assert made.labels(sequence)[0].tolist() == [[3]]

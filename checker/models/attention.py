@@ -60,6 +60,9 @@ class Attend(Step):
         keys, values = [[(x, i) for i in others] for x in (self.keys, self.values)]
         return [(self.queries, row), *keys, *values]
 
+    def reads_count(self, row: int, shapes: Sequence[Shape]) -> int:
+        return 1 + 2 * len(seen(self.mask, row, shapes[self.keys][0]))
+
     def work(self, view: View) -> list[Work]:
         query, *rest = view.places
         precision, count = view.precision, len(rest) // 2

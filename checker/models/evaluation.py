@@ -16,48 +16,89 @@ from checker.models.syntax import Place, View
 from checker.numbers.balls import Ball, Precision
 
 Positions = tuple[int, ...]
-# Distinct cases are found with a table up to this size, and by sorting above.
+# Distinct cases are found with a table up to this size, and by sorting above. So many are held for
+# later, each for all inputs at hand.
 TABLE_SIZE = 2**22
+CASES_HELD = 2**24
 # Numbers in the enclosures of some inputs at a time; bits of one number, and of all.
 MAX_NUMBERS = 2**24
 MAX_NUMBER_BITS = 4096
 MAX_ROOM = 2**32
 # Values of more bits mostly need more than a word, and so eight times the room.
 WORD_BITS = 28
+# Reads of rows that are held: one for each row that a row reads, so many for the row itself, and
+# one for each position of each distinct set of positions that rows depend on.
+MAX_READS = 2**22
+ROW_READS = 8
 # What the interpreter takes for a row, besides its numbers.
 ROW = 64 * PYTHON
+# For a row that it reads; the price of the row covers two.
+READ = ROW // 2
 
 
 class Plan:
     """The rows that the logits need, in order of computation, and the positions each depends on."""
 
     def __init__(self, program: Program, meter: Meter) -> None:
-        self.program, self.numbers = program, 0
-        last = len(program.steps) - 1
-        needed = {(last, row) for row in range(program.answers)}
+        self.program, self.meter, self.numbers, self.kept = program, meter, 0, 0
+        needed: list[set[int]] = [set() for _ in program.steps]
+        needed[-1].update(range(program.answers))
         reads: dict[Place, list[Place]] = {}
-        for number in range(last, -1, -1):
-            for place in sorted(p for p in needed if p[0] == number):
-                reads[place] = program.steps[number].reads(place[1], program.shapes)
-                needed.update(reads[place])
-                self.numbers += program.shapes[number][1] + 1
-                if self.numbers > MAX_NUMBERS:
-                    raise Declined(f"evaluate: more than max_numbers = {MAX_NUMBERS} for one input")
-                meter.add("evaluate", 0, PYTHON * (1 + len(reads[place])))
+        for number in range(len(program.steps) - 1, -1, -1):
+            self._count(number, needed[number])
+            for row in needed[number]:
+                reads[number, row] = program.steps[number].reads(row, program.shapes)
+                for value, other in reads[number, row]:
+                    needed[value].add(other)
         self.reads = dict(sorted(reads.items()))
         self.positions: dict[Place, Positions] = {}
+        self.masks: dict[Place, int] = {}
+        self.known: dict[int, Positions] = {}
         for place, sources in self.reads.items():
-            looked_up = program.steps[place[0]].looks_up(place[1])
-            self.positions[place] = self.union(sources, looked_up)
+            self.masks[place] = self._mask(sources)
+            for position in program.steps[place[0]].looks_up(place[1]):
+                self.masks[place] |= 1 << position
+            self.positions[place] = self._of_mask(self.masks[place])
+
+    def _keep(self, count: int) -> None:
+        """Raises `Declined` for more than can be held."""
+        self.kept += count
+        if self.kept > MAX_READS:
+            raise Declined(f"evaluate: more than max_reads = {MAX_READS}")
+
+    def _count(self, number: int, rows: set[int]) -> None:
+        """Counts the rows of a step that are needed, before anything of that size is built."""
+        self.numbers += len(rows) * (self.program.shapes[number][1] + 1)
+        if self.numbers > MAX_NUMBERS:
+            raise Declined(f"evaluate: more than max_numbers = {MAX_NUMBERS} for one input")
+        step, shapes = self.program.steps[number], self.program.shapes
+        reads = sum(step.reads_count(row, shapes) for row in rows)
+        self._keep(reads + ROW_READS * len(rows))
+        self.meter.add("evaluate", 0, PYTHON * (reads + len(rows)))
+
+    def _mask(self, places: list[Place]) -> int:
+        """The positions that some rows depend on, as bits."""
+        mask = 0
+        for place in places:
+            mask |= self.masks[place]
+        return mask
+
+    def _of_mask(self, mask: int) -> Positions:
+        """The positions of bits, ascending; the same ones are held once."""
+        if mask not in self.known:
+            positions = tuple(j for j in range(mask.bit_length()) if mask >> j & 1)
+            self._keep(len(positions))
+            self.known[mask] = positions
+        return self.known[mask]
 
     def inputs(self, precision: Precision) -> int:
         """How many inputs at a time keep the memory within bounds."""
         most = MAX_NUMBERS if precision.bits <= WORD_BITS else MAX_NUMBERS // 8
         return max(1, most // self.numbers)
 
-    def union(self, places: list[Place], others: Positions = ()) -> Positions:
+    def union(self, places: list[Place]) -> Positions:
         """The positions that some rows depend on, ascending."""
-        return tuple(sorted({*others, *(p for place in places for p in self.positions[place])}))
+        return self._of_mask(self._mask(places))
 
 
 def stored_bits(bits: int) -> int:
@@ -71,11 +112,16 @@ class Cases:
     def __init__(self, numbers: Array) -> None:
         self.numbers = numbers
         self.known: dict[Positions, tuple[Array, Array]] = {}
+        self.found = 0
 
     def find(self, positions: Positions) -> tuple[Array, Array]:
         """An input for each case [cases], and the case of each input [inputs]."""
         if positions not in self.known:
-            self.known[positions] = self._find(positions)
+            found = self._find(positions)
+            self.found += 1
+            if len(self.known) * len(self.numbers) > CASES_HELD:
+                self.known.clear()
+            self.known[positions] = found
         return self.known[positions]
 
     def _find(self, positions: Positions) -> tuple[Array, Array]:
@@ -86,7 +132,7 @@ class Cases:
             return inputs, inputs
         column = self.numbers[:, positions[-1]]
         code = self.find(positions[:-1])[1] * (int(column.max()) + 1) + column
-        if int(code.max()) >= TABLE_SIZE:
+        if int(code.max()) >= min(TABLE_SIZE, 16 * len(inputs)):
             _, chosen, case = np.unique(code, return_index=True, return_inverse=True)
             return chosen, case
         table = np.zeros(int(code.max()) + 1, dtype=np.int64)
@@ -153,9 +199,12 @@ def logits(plan: Plan, precision: Precision, numbers: Array, meter: Meter) -> li
     for place, reads in plan.reads.items():
         step = plan.program.steps[place[0]]
         view = Sight(rows, place[1], reads, plan.positions[place])
-        for places, operations, machine in step.work(view):
+        work, found = step.work(view), rows.cases.found
+        for places, operations, machine in work:
             cases = len(rows.cases.find(plan.union(list(places)) if places else view.positions)[0])
             meter.add("evaluate", operations * cases, machine * cases + ROW)
+        meter.add("evaluate", 0, max(0, len(reads) - 2 * len(work)) * READ)
+        meter.add("evaluate", 0, (rows.cases.found - found) * (READ + 32 * len(numbers)))
         ball = rows.balls[place] = step.enclose(view)
         bits = max(ball.most, ball.widest).bit_length()
         room += ball.centres.size * stored_bits(bits)

@@ -151,6 +151,9 @@ class Total(_Sum):
     def reads(self, row: int, shapes: Sequence[Shape]) -> list[Place]:
         return [(self.value, i) for i in range(shapes[self.value][0])]
 
+    def reads_count(self, row: int, shapes: Sequence[Shape]) -> int:
+        return shapes[self.value][0]
+
 
 @dataclass(frozen=True)
 class AttendSum(_Sum):
@@ -165,6 +168,9 @@ class AttendSum(_Sum):
 
     def reads(self, row: int, shapes: Sequence[Shape]) -> list[Place]:
         return [(self.value, i) for i in seen(self.mask, row, shapes[self.value][0])]
+
+    def reads_count(self, row: int, shapes: Sequence[Shape]) -> int:
+        return len(seen(self.mask, row, shapes[self.value][0]))
 
 
 def seen(mask: str, row: int, rows: int) -> range:

@@ -102,6 +102,10 @@ class Step:
         """The rows of earlier values that a row is made from."""
         raise NotImplementedError
 
+    def reads_count(self, row: int, shapes: Sequence[Shape]) -> int:
+        """The length of `reads`; overridden where that may be long, so that it is not built."""
+        return len(self.reads(row, shapes))
+
     def looks_up(self, row: int) -> tuple[int, ...]:
         """The positions whose tokens choose a row."""
         return ()

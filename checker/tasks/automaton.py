@@ -1,5 +1,7 @@
 """The task `automaton`: outputs of a deterministic finite automaton that reads the tokens."""
 
+from functools import cached_property
+
 import numpy as np
 
 from checker.arithmetic import Array
@@ -25,10 +27,16 @@ class Automaton(Task):
         sizes = max(backwards, every) <= 1 <= min(states, tokens)
         return sizes and max(rest[: states * tokens]) < states
 
+    @cached_property
+    def tables(self) -> tuple[Array, Array]:
+        """The next states [states, tokens], and the outputs [states]."""
+        _, _, states, tokens, *rest = self.parameters
+        entries = np.array(rest, dtype=np.int64)
+        return entries[: states * tokens].reshape(states, tokens), entries[states * tokens :]
+
     def labels(self, x: Array) -> Labels:
-        backwards, every, states, tokens, *rest = self.parameters
-        table = np.array(rest[: states * tokens], dtype=np.int64).reshape(states, tokens)
-        outputs = np.array(rest[states * tokens :], dtype=np.int64)
+        backwards, every, _, tokens = self.parameters[:4]
+        table, outputs = self.tables
         state, answers = np.zeros(len(x), dtype=np.int64), []
         for column in (x[:, ::-1] if backwards else x).T:
             state = table[state, np.minimum(column, tokens - 1)]

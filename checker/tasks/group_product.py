@@ -1,5 +1,7 @@
 """The task `group_product g table`: the product of the tokens by a table of g rows."""
 
+from functools import cached_property
+
 import numpy as np
 
 from checker.arithmetic import Array
@@ -20,9 +22,14 @@ class GroupProduct(Task):
         order, *table = self.parameters
         return order >= 1 and max(table) < order
 
-    def labels(self, x: Array) -> Labels:
+    @cached_property
+    def table(self) -> Array:
+        """The products [order, order]."""
         order, *entries = self.parameters
-        table = np.array(entries, dtype=np.int64).reshape(order, order)
+        return np.array(entries, dtype=np.int64).reshape(order, order)
+
+    def labels(self, x: Array) -> Labels:
+        order, table = self.parameters[0], self.table
         elements = np.minimum(x, order - 1)
         product = elements[:, 0]
         for j in range(1, x.shape[1]):

@@ -13,11 +13,14 @@ class MostFrequent(Task):
     total = False
 
     def labels(self, x: Array) -> Labels:
-        counts = np.stack([(x == x[:, [j]]).sum(axis=1) for j in range(x.shape[1])], axis=1)
-        label = x[np.arange(len(x)), counts.argmax(axis=1)]
-        # Another token that occurs as often.
-        tie = (counts == counts.max(axis=1, keepdims=True)) & (x != label[:, None])
-        return label[:, None], ~tie.any(axis=1)
+        # In order, the last of each run of equal tokens ends a count of them.
+        ordered, places = np.sort(x, axis=1), np.arange(x.shape[1])
+        starts = np.zeros(x.shape, dtype=np.int64)
+        starts[:, 1:] = np.where(ordered[:, 1:] != ordered[:, :-1], places[1:], 0)
+        counts = places - np.maximum.accumulate(starts, axis=1)
+        most = counts == counts.max(axis=1, keepdims=True)
+        label = ordered[np.arange(len(x)), most.argmax(axis=1)]
+        return label[:, None], most.sum(axis=1) == 1
 
     def words(self) -> str:
         return "the most frequent, if it is one, of the tokens"
