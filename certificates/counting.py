@@ -15,7 +15,7 @@ from certificates.boxes import SCHEMES, BoxSearch, bands_below, runs
 from certificates.prover import Prover
 from checker.arithmetic import PRODUCT_LIMIT
 from checker.certificate import MAX_BITS, Check, Group
-from checker.groups import RULES, count_sums, group_size, position_bounds
+from checker.groups import MAX_SUMS_AT_ONCE, RULES, count_sums, group_size, position_bounds
 from checker.meter import Meter
 
 # When sequences of tokens are counted one by one, by how many units the terms may differ of the tokens in the
@@ -151,7 +151,7 @@ class GroupCounts:
         if group.labels:  # by the position at which the label occurs first
             boxes = [[lower] * j + [label] + [every] * (others - j - 1) for j in range(others if below else 1)]
         spans = [[(bound[:, part], sizes[part]) for bound, part in zip(bounds, box, strict=True)] for box in boxes]
-        return group_size(group, others + 1) - sum(count_sums(base, span, 1) for span in spans)
+        return group_size(group, others + 1) - sum(count_sums(base, span, 1, MAX_SUMS_AT_ONCE) for span in spans)
 
     def _upper_bounds(self, group: Group, check: Check) -> tuple[Integers, list[Integers], Integers]:
         """Upper bounds of the terms of the last position [output]; of every other one [output, band], with the label

@@ -258,9 +258,7 @@ def check_enumerate(terms: Terms, group: Group, check: Check, classes: list[int]
     return group_size(group, others + 1) - passing
 
 
-def count_sums(
-    base: Array, box: Sequence[tuple[Array, Array]], margin: int, at_once: int = MAX_SUMS_AT_ONCE
-) -> int:
+def count_sums(base: Array, box: Sequence[tuple[Array, Array]], margin: int, at_once: int) -> int:
     """The number of sequences of tokens, one token of a band of each of the positions in `box`, for
     which base plus the bounds of their bands is `margin` or more in every class.
 

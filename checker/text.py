@@ -70,25 +70,22 @@ class Reader:
         low, high, tokens = limits[0], limits[1], self.tokens[self.place : self.place + count]
         # Where there are fewer than `count`, the last of them is empty.
         if not all(map(CANONICAL, tokens)):
-            raise self.misplaced(tokens, limits)
+            raise self.misplaced(limits)
         numbers = list(map(int, tokens))
         if numbers and (min(numbers) < low or max(numbers) > high):
-            raise self.misplaced(tokens, limits)
+            raise self.misplaced(limits)
         self.place += count
         return numbers
 
-    def misplaced(self, tokens: list[str], limits: Range) -> Declined:
-        """The failure at the first of `tokens`, the next ones, that is not an integer within
-        `limits`."""
+    def misplaced(self, limits: Range) -> Declined:
+        """The failure at the next token that is not an integer within `limits`."""
         low, high, *name = limits
-        for token in tokens:
-            if not CANONICAL(token):
-                break
-            if not low <= int(token) <= high:
-                most = f" to {' = '.join([*name, str(high)])}" if high < ENDLESS else " on"
-                return self.fail(f"an integer from {low}{most}")
+        while CANONICAL(self.next) and low <= int(self.next) <= high:
             self.place += 1
-        return self.fail(f"a canonical integer of at most max_digits = {MAX_DIGITS} characters")
+        if not CANONICAL(self.next):
+            return self.fail(f"a canonical integer of at most max_digits = {MAX_DIGITS} characters")
+        most = f" to {' = '.join([*name, str(high)])}" if high < ENDLESS else " on"
+        return self.fail(f"an integer from {low}{most}")
 
     def take(self, *pattern: str | Range) -> list[int]:
         """Reads words as `pattern` has them, and an integer for each range in it; returns the
@@ -100,7 +97,7 @@ class Reader:
             else:
                 token = self.next
                 if not CANONICAL(token) or not expected[0] <= int(token) <= expected[1]:
-                    raise self.misplaced([token], expected)
+                    raise self.misplaced(expected)
                 numbers.append(int(token))
                 self.place += 1
         return numbers

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from recording import Recorder
 from small_models import examples
 
-from checker import groups
 from checker.arithmetic import (
     ENTRY_LIMIT,
     PRODUCT_LIMIT,
@@ -319,17 +318,13 @@ def test_count_sums(
 ) -> None:
     base, box, margin = case
     dtype = np.int64 if scale == 1 else object
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(groups, "MAX_SUMS_AT_ONCE", at_once)
-        found = count_sums(
-            np.array([k * scale for k in base], dtype=dtype),
-            [
-                (
-                    np.array([[k * scale for k in row] for row in bounds], dtype=dtype),
-                    np.array(sizes, dtype=dtype),
-                )
-                for bounds, sizes in box
-            ],
-            margin * scale,
-        )
+    found = count_sums(
+        np.array([k * scale for k in base], dtype=dtype),
+        [
+            (np.array([[k * scale for k in row] for row in bounds], dtype=dtype), np.array(sizes, dtype=dtype))
+            for bounds, sizes in box
+        ],
+        margin * scale,
+        at_once,
+    )
     assert found == passing(base, box, margin) and type(found) is int

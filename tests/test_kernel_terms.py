@@ -447,6 +447,15 @@ def test_sums_are_of_64_bits_where_they_fit(base: int, first: int, second: int, 
         assert calls == [("enumerate", 2 + 4 + 4, sums_price(1, 10, word))]
 
 
+def test_fewer_sums_are_formed_at_once_where_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what they are priced."""
+    at_once = []
+    monkeypatch.setattr(kernel, "count_sums", lambda *arguments: at_once.append(arguments[-1]) or 0)
+    for scale in (1, 2**80):
+        enumerated([scale], [[[scale, scale]]] * 2, [1, 1], 1)
+    assert at_once == [2**18, 2**18 // (48 + 82 // 16)]
+
+
 @pytest.mark.parametrize("classes", [1, 2, 7, 8, 9, 16])
 def test_the_price_of_sums(classes: int) -> None:
     _, calls = enumerated([0] * classes, [[[1, 1]] * classes] * 3, [1, 1], 1)
