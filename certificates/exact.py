@@ -7,6 +7,7 @@ queries as narrow as pay, and single groups are counted one by one where that ga
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from certificates.boxes import BoxSearch, best_division, range_starts
 from certificates.counting import MAX_ENUMERATED, GroupCounts
 from certificates.levels import LevelSearch
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
+from certificates.trivial import prove_trivial
 from checker.certificate import Group
 from checker.errors import Declined, Rejected
 from checker.groups import group_size
@@ -27,17 +29,26 @@ MAX_DEEP = 2**12
 # Tokens of so small a weight hardly matter, when the time to count a group is estimated; and what it takes by levels.
 LIGHT = 2.0**-28
 BY_LEVELS = 2**20
-# What the last operations must gain, as a share of all inputs, when a proof takes all that it may.
-LAST_GAIN = 2.0**-7
+# What must be gained, as a share of all inputs, by operations that make up all that a proof may take: less and less,
+# until groups would take as many times what they may.
+GAINS = tuple(2.0**-k for k in range(0, 16, 2))
+ENOUGH = 1.5
+# What the check of one group takes at the least, more or less.
+CHEAP = 2.0**-13
 # What the check of one group may take at the most, as a part of that.
 MOST_OF_ONE = 2**-8
 WIDTHS = (1, 2, 4, 8, 16, 32)
+# Notes on what a proof counts.
+NOTHING_LEFT_OUT = "every correct input is counted"
+PROVABLE_COUNTED = "every correct input is counted that can be within the checker's limit max_exponential_bits"
+NOT_ALL_COUNTED = "some groups are bounded by levels of tokens, or with too few bits to tell every margin from 0"
 PRICE_STEPS = 40
 
 
 @dataclass(frozen=True)
 class ExactProof:
-    """A proof; whether it is sure to count every correct input; and if not, whether more bits might find more."""
+    """A proof; whether it is sure to count every correct input, but for those that no proof within the limits of the
+    checker can; and if not, whether more bits might find more."""
 
     proof: Proof
     complete: bool
@@ -62,16 +73,19 @@ class ExactStrategy:
     """The strategy for one model, within a `budget` of operations or, if that is None, what the kernel allows."""
 
     def __init__(self, model_data: bytes, precision: Precision = NORMAL, budget: int | None = None) -> None:
-        self.prover = Prover(model_data, precision=precision)
+        self.model_data, self.prover = model_data, Prover(model_data, precision=precision)
         self.model = self.prover.model
         self.budget = MOST if budget is None else min(MOST, budget)
         self.search = BoxSearch(self.prover, whole=True)
         self.counts = GroupCounts(self.prover, self.search)
         self.levels = LevelSearch(self.search)
         self.searched = 0  # machine operations of what has been tried
+        self._whole = lru_cache(1)(self._find_whole)  # one, because labels are taken one by one
 
     def prove(self) -> ExactProof:
         """Every group counted if it can be, and otherwise as much as pays."""
+        if self.prover.table_operations[0] > self.budget:
+            return ExactProof(prove_trivial(self.model_data), complete=False, in_doubt=False)
         if self._estimate() <= MOST:
             try:
                 return self._complete()
@@ -95,7 +109,7 @@ class ExactStrategy:
 
     def _complete(self) -> ExactProof:
         """A proof that counts every group. Raises `Declined` if it would be too long, or take too long to find."""
-        ledger, complete, in_doubt = Ledger(self.prover), True, False
+        ledger, complete, in_doubt, unprovable = Ledger(self.prover), True, False, 0
         for label in range(self.model.vocabulary):
             for first, width, whole in self._divided(label):
                 if whole and ledger.add(whole, group_size(whole, self.model.positions)) is not None:
@@ -103,20 +117,22 @@ class ExactStrategy:
                 for query in range(first, first + width):
                     try:
                         counted = self.counts.counted(label, query)
-                    except Rejected:  # where the label's weight may be zero, nothing can be proved
-                        complete = False
+                    except Rejected:  # the label's weight may be zero
+                        unprovable += 1
                         continue
                     self.searched += self.prover.terms.meter.machine_operations
                     ledger.add(counted.group)
                     complete, in_doubt = complete and counted.exact, in_doubt or counted.in_doubt
-                    if ledger.meter.operations > self.budget or self.searched > MAX_SEARCH:
+                    if ledger.exceeds(self.budget) or self.searched > MAX_SEARCH:
                         raise Declined(f"exact: more than {self.budget} operations, or too long a search")
-        if ledger.meter.operations > self.budget:
+        if ledger.exceeds(self.budget):
             raise Declined(f"exact: more than {self.budget} operations")
-        notes = ["every correct input is counted"] if complete else []
+        notes = [NOT_ALL_COUNTED if not complete else NOTHING_LEFT_OUT if not unprovable else PROVABLE_COUNTED]
+        if unprovable:
+            notes.append(f"left out: {unprovable} groups of one label and one query, too little attentive to the label")
         return ExactProof(ledger.proof(notes), complete, in_doubt)
 
-    def _whole(self, label: int) -> dict[tuple[int, int], tuple[float, int]]:
+    def _find_whole(self, label: int) -> dict[tuple[int, int], tuple[float, int]]:
         """Ranges (first query, width) all of whose inputs pass at once: the least cost, and the number of the box."""
         found = {}
         for candidates in self.search.candidates[label]:
@@ -142,79 +158,51 @@ class ExactStrategy:
 
     def _partial(self) -> Proof:
         """The proof that gains most within the budget, of groups bounded in several ways."""
-        options: list[dict[tuple[int, int], list[Option]]] = [{} for _ in range(self.model.vocabulary)]
-        for label in reversed(range(self.model.vocabulary)):  # those of most inputs first
-            whole, found = self._whole(label), options[label]
-            starts = range_starts(label, WIDTHS)
-            query = 0
-            while query <= label:
-                width = next(w for w in sorted(starts, reverse=True) if query in starts[w])
-                self._refine(label, query, width, whole, found)
-                query += width
+        ranges = [Range(self, label, first, width) for label, first, width in self._widest()]
+        for gain in GAINS:
+            for one in ranges:
+                one.refine(gain)
+            found = [list(one.best(0.0)) for one in ranges]
+            if sum(self.cost(option) for chosen in found for option in chosen) > ENOUGH or self.searched > MAX_SEARCH:
+                break
         price = 0.0
         for _ in range(PRICE_STEPS):
-            chosen = [option for label, found in enumerate(options) for option in self._chosen(label, found, price)]
-            if sum(map(self._cost, chosen)) <= 1:
+            chosen = sorted(
+                (o for one in ranges for o in one.best(price)), key=lambda o: (o.group.label, o.group.first_query)
+            )
+            if sum(map(self.cost, chosen)) <= 1:
                 proof = self._written(chosen)
                 if proof is not None:
                     return proof
-            price = price * 1.5 or LAST_GAIN / 8
-        return self.prover.proof([])
+            price = price * 1.25 or GAINS[-1]
+        return prove_trivial(self.model_data)
 
-    def _refine(
-        self,
-        label: int,
-        first: int,
-        width: int,
-        whole: dict[tuple[int, int], tuple[float, int]],
-        found: dict[tuple[int, int], list[Option]],
-    ) -> None:
-        """Collect options for a range of queries, and for its halves where they may gain enough."""
-        if self.searched > MAX_SEARCH:
-            return
-        options = found[first, width] = []
-        size = width * group_size(Group(label, first, first, 0, ()), self.model.positions)
-        missing, cost = 1.0, 0.0
-        for group in self._ways(label, first, width, whole):
-            option = self.prover.option(group, int(MOST * MOST_OF_ONE))
-            self.searched += self.prover.terms.meter.machine_operations
-            if option is None:
-                break  # others would take longer
-            options.append(option)
-            missing = (size - max(option.correct for option in options)) / self.model.total
-            cost = self._cost(option)
-            if missing <= LAST_GAIN * cost:
-                return
-        if not options or missing <= LAST_GAIN * self._cost(options[0]):
-            return
-        if width > 1:
-            for half in (first, first + width // 2):
-                self._refine(label, half, width // 2, whole, found)
+    def _widest(self) -> Iterator[tuple[int, int, int]]:
+        """Ranges of queries (label, first query, width), as wide as can be, those of most inputs first."""
+        for label in reversed(range(self.model.vocabulary)):
+            starts, query = range_starts(label, WIDTHS), 0
+            while query <= label:
+                width = max(width for width, firsts in starts.items() if query in firsts)
+                yield label, query, width
+                query += width
 
-    def _ways(
-        self, label: int, first: int, width: int, whole: dict[tuple[int, int], tuple[float, int]]
-    ) -> Iterator[Group]:
-        """Groups for a range of queries, the least work first."""
-        if (first, width) in whole:
-            yield self.search.group(label, first, width, whole[first, width][1])
-        yield from self.levels.groups(label, first, width)
+    def ways(self, label: int, first: int, width: int) -> list[Group]:
+        """Groups for a range of queries, those that take the longest at the end."""
+        whole = self._whole(label).get((first, width))
+        groups = [self.search.group(label, first, width, whole[1])] if whole else []
+        return groups + self.levels.groups(label, first, width)
 
-    def _cost(self, option: Option) -> float:
+    def tried(self, group: Group) -> Option | None:
+        """What the kernel finds of a group; None if it takes too long."""
+        option = self.prover.option(group, int(MOST * MOST_OF_ONE))
+        self.searched += self.prover.terms.meter.machine_operations
+        return option
+
+    def cost(self, option: Option) -> float:
         """The operations of an option as a part of what groups may take in all."""
         operations, machine_operations = self.prover.table_operations
         counted = option.operations / max(1, self.budget - operations)
         return max(counted, option.machine_operations / max(1, MOST - machine_operations))
-
-    def _chosen(self, label: int, found: dict[tuple[int, int], list[Option]], price: float) -> list[Option]:
-        """The best division of the queries of a label, at a price of all operations as a share of all inputs."""
-        best: dict[tuple[int, int], tuple[float, Option]] = {}
-        for at, options in found.items():
-            for option in options:
-                score = option.correct / self.model.total - price * self._cost(option)
-                if score > best.get(at, (0.0, None))[0]:
-                    best[at] = score, option
-        division = best_division(label, WIDTHS, {at: score for at, (score, _) in best.items()})
-        return [best[at][1] for at in division]
 
     def _written(self, chosen: list[Option]) -> Proof | None:
         """The proof of these groups; None if it is too long."""
@@ -224,7 +212,7 @@ class ExactStrategy:
                 ledger.add(option.group)
         except Declined:
             return None
-        if ledger.meter.operations > self.budget:
+        if ledger.exceeds(self.budget):
             return None
         correct = sum(option.correct for option in chosen)
         left_out = 1 - correct / self.model.total
@@ -235,3 +223,50 @@ class ExactStrategy:
                 "those that are wrong, and those that these bounds cannot tell from them",
             ]
         )
+
+
+class Range:
+    """A range of queries of one label, with what has been found for it: groups for all its queries, and for halves."""
+
+    def __init__(self, strategy: ExactStrategy, label: int, first: int, width: int) -> None:
+        self.strategy, self.label, self.first, self.width = strategy, label, first, width
+        one = group_size(Group(label, first, first, 0, ()), strategy.model.positions)
+        self.share = self.missing = width * one / strategy.model.total
+        self.options: list[Option] = []
+        self.halves: list[Range] = []
+        self._ways: list[Group] | None = None
+
+    def refine(self, gain: float) -> None:
+        """Look for what gains more than `gain`, a share of all inputs, if that buys all operations there are."""
+        if self._ways is None and self._pays(gain):
+            self._ways = self.strategy.ways(self.label, self.first, self.width)
+        while self._ways and self._pays(gain):
+            option = self.strategy.tried(self._ways.pop(0))
+            if option is None:
+                self._ways = []  # the others take longer
+            elif option.correct:
+                self.options.append(option)
+                self.missing = min(self.missing, self.share - option.correct / self.strategy.model.total)
+        if self._pays(gain) and self.width > 1 and not self.halves:
+            starts = (self.first, self.first + self.width // 2)
+            self.halves = [Range(self.strategy, self.label, start, self.width // 2) for start in starts]
+        for half in self.halves:
+            half.refine(gain)
+
+    def _pays(self, gain: float) -> bool:
+        """Whether what is left to find would pay for as many operations as the latest option takes."""
+        cost = self.strategy.cost(self.options[-1]) if self.options else CHEAP
+        return self.missing > gain * cost and self.strategy.searched <= MAX_SEARCH
+
+    def best(self, price: float) -> list[Option]:
+        """The groups that gain most at a price of all operations there are, as a share of all inputs."""
+        return self._best(price)[1]
+
+    def _best(self, price: float) -> tuple[float, list[Option]]:
+        halves = [half._best(price) for half in self.halves]
+        best = sum(score for score, _ in halves), [option for _, options in halves for option in options]
+        for option in self.options:
+            score = option.correct / self.strategy.model.total - price * self.strategy.cost(option)
+            if score > best[0]:
+                best = score, [option]
+        return best

@@ -5,7 +5,6 @@ margin that is left a token takes away. The outputs are cut into classes as coar
 groups of a label, because the gaps of a new partition take long to form.
 """
 
-from collections.abc import Iterator
 from itertools import accumulate, pairwise, product
 from math import comb
 
@@ -21,12 +20,12 @@ from checker.terms import Cuts
 LEVELS = (2, 3, 5, 9)
 # Tokens below the label that may be in other levels than the last.
 NEAR_TOKENS = 96
-# Where bands of a level end, in tokens below its first.
-BANDS = (1, 1, 2, 3, 5, 8)
+# Tokens in the bands of a level, from the top; one more band holds the rest.
+BANDS = (4,)
 # A token that takes away more than this many times the margin is as bad as can be.
 WORST = 2.0
 # The share of what a group certifies that a class of outputs may lose.
-CLASS_PRICE = 2.0**-12
+CLASS_PRICE = 2.0**-11
 SAMPLED_RANGES = 8
 COVER_LEVELS = 4
 # Numbers of tokens near the label, and of the label, beyond which inputs are too few to matter for that.
@@ -41,30 +40,21 @@ class LevelSearch:
         self.others = self.prover.model.positions - 1
         self._cuts: dict[int, Cuts] = {}
 
-    def groups(self, label: int, first: int, width: int) -> Iterator[Group]:
-        """The group of `width` queries from `first` on with more and more levels."""
-        terms = self.search.tables.label(label).ranges([first], width)
-        badness = self._badness(terms)
+    def groups(self, label: int, first: int, width: int) -> list[Group]:
+        """The group of `width` queries from `first` on with more and more levels; none if no input can be certified."""
+        badness = self._badness(self.search.tables.label(label).ranges([first], width))
         if badness is None:
-            return
+            return []
         if label not in self._cuts:
-            self._cuts = {label: self._cover(label)}
+            self._cuts[label] = self._cover(label)
         partition = self.prover.partition(self._cuts[label])
-        tried = set()
-        for sizes in (segments(badness, levels) for levels in LEVELS):
-            if sizes not in tried:
-                tried.add(sizes)
-                bands = [bands_below(size, BANDS) for size in sizes]
-                check = Check(
-                    "levels",
-                    self.prover.bits,
-                    1,
-                    partition,
-                    None,
-                    runs([size for level in bands for size in level]),
-                    tuple(map(len, bands)),
-                )
-                yield Group(label, first, first + width - 1, 0, (check,))
+        groups = []
+        for sizes in dict.fromkeys(segments(badness, levels) for levels in LEVELS):
+            bands = [bands_below(size, BANDS) for size in sizes]
+            runs_of_bands = runs([size for level in bands for size in level])
+            check = Check("levels", self.prover.bits, 1, partition, None, runs_of_bands, tuple(map(len, bands)))
+            groups.append(Group(label, first, first + width - 1, 0, (check,)))
+        return groups
 
     def _badness(self, terms: RangeTerms) -> FloatArray | None:
         """What share of the margin that is left each token below the label takes away, at the most; None where some

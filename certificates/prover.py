@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, log, log2
 
 from flint import fmpz_mat
@@ -73,22 +74,13 @@ class Prover:
     def __init__(
         self, model_data: bytes, tables: Sequence[Table] = ((), (), ()), precision: Precision = NORMAL
     ) -> None:
-        self.model: ExactModel = parse_model(model_data)
-        self.precision = precision
+        enclose = enclosed_exactly if not any(tables) else enclosed
+        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision)
+        self.model: ExactModel = self._enclosed.model
+        # What is certain before any group.
+        self.unproved: Certificate = self._enclosed.certificate
         self.partitions: list[Cuts] = []
         self._numbers: dict[Cuts, int] = {}
-        # What is certain before any group.
-        self.unproved = Certificate(
-            model_sha256=model_hash(model_data),
-            correct=0,
-            score_bits=precision.score_bits,
-            exponential_bits=min(MAX_EXPONENTIAL_BITS, precision.weight_bits + score_spread(self.model)),
-            tables=tuple(tables),
-            partitions=(),
-            groups=(),
-        )
-        self._table_meter = Meter()
-        self._enclosed = Tables(self.model, self.unproved, self._table_meter)
         self.terms = Terms(self._enclosed, self.partitions, Meter())
         logits = self._logit_bits()
         finer = -logits if logits < 0 else min(0, LARGE_LOGIT - logits)
@@ -110,8 +102,10 @@ class Prover:
     @property
     def table_operations(self) -> tuple[int, int]:
         """The operations before any group, as the kernel counts and as it prices them."""
+        if self.model.outputs == 1:  # then no output is compared with the label, and no weight needed
+            return self._before_weights
         _ = self._enclosed.weights  # metered when they are first needed
-        return self._table_meter.operations, self._table_meter.machine_operations
+        return self._enclosed.meter.operations, self._enclosed.meter.machine_operations
 
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
@@ -146,6 +140,27 @@ class Prover:
         return ledger.proof(notes)
 
 
+def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision) -> tuple[Tables, tuple[int, int]]:
+    """The tables of a model as the kernel encloses them for a certificate of nothing, and the operations it takes
+    before there are attention weights, as it counts and as it prices them."""
+    model = parse_model(model_data)
+    unproved = Certificate(
+        model_sha256=model_hash(model_data),
+        correct=0,
+        score_bits=precision.score_bits,
+        exponential_bits=min(MAX_EXPONENTIAL_BITS, precision.weight_bits + score_spread(model)),
+        tables=tables,
+        partitions=(),
+        groups=(),
+    )
+    found = Tables(model, unproved, Meter())
+    return found, (found.meter.operations, found.meter.machine_operations)
+
+
+# Many strategies start from the same tables, which take long where attention weights differ much.
+enclosed_exactly = lru_cache(2)(enclosed)
+
+
 class CappedMeter(Meter):
     """Declines what takes more machine operations than `most`."""
 
@@ -169,9 +184,9 @@ class Ledger:
 
     def _start(self) -> None:
         """Count from the beginning."""
-        self.meter = Meter()
-        self.meter.add("tables", *self.prover.table_operations)
-        self._terms = Terms(self.prover.terms.tables, self.prover.partitions, self.meter)
+        self._meter = Meter()
+        self._meter.add("tables", *self.prover.table_operations)
+        self._terms = Terms(self.prover.terms.tables, self.prover.partitions, self._meter)
         self._dropped = False
 
     def add(self, group: Group, least: int = 1) -> int | None:
@@ -193,12 +208,21 @@ class Ledger:
                 return correct
         return None
 
-    def proof(self, notes: Sequence[str] = ()) -> Proof:
-        """The certificate for all groups added."""
-        if self._dropped:  # what they share with others has been counted for those that were not added
+    def exceeds(self, operations: int) -> bool:
+        """Whether the check of what has been added takes more than so many operations."""
+        return self._meter.operations > operations and self._counted().operations > operations
+
+    def _counted(self) -> Meter:
+        """What the kernel counts for all groups added, and nothing that others share with them."""
+        if self._dropped:
             self._start()
             for group in self._claimed:
                 certified_inputs(self._terms, group)
+        return self._meter
+
+    def proof(self, notes: Sequence[str] = ()) -> Proof:
+        """The certificate for all groups added."""
+        meter = self._counted()
         certificate = replace(
             self.prover.unproved,
             correct=sum(group.correct for group in self._claimed),
@@ -206,7 +230,7 @@ class Ledger:
             groups=tuple(_renumbered(group, self._numbers) for group in self._claimed),
         )
         data = format_certificate(certificate).encode("ascii")
-        return Proof(data, certificate.correct, self.meter.operations, self.meter.machine_operations, tuple(notes))
+        return Proof(data, certificate.correct, meter.operations, meter.machine_operations, tuple(notes))
 
 
 def _renumbered(group: Group, numbers: Mapping[int, int]) -> Group:

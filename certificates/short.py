@@ -17,7 +17,7 @@ from checker.model import ExactModel, parse_model
 DEFAULT_PRICE = 2.0**-24
 LOWEST_PRICE = 2.0**-44
 HIGHEST_PRICE = 2.0**-10
-PRICE_STEPS = 8
+PRICE_STEPS = 9
 
 
 class OverBudget(Exception):
@@ -87,14 +87,17 @@ class ShortProofs:
     def within(self, budget: int) -> Iterator[Proof]:
         """Proofs of at most `budget` operations, at prices closer and closer to the lowest affordable."""
         low, high = LOWEST_PRICE, HIGHEST_PRICE
+        price = low
         for _ in range(PRICE_STEPS):
-            price = (low * high) ** 0.5
             proof = self.prove(price)
             if proof.operations <= budget:
                 high = price
                 yield proof
             else:
                 low = price
+            if high == LOWEST_PRICE:
+                break
+            price = (low * high) ** 0.5
 
 
 def prove_short(model_data: bytes, cuts: Cuts, budget: int | None, price: float) -> Proof:

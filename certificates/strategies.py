@@ -79,8 +79,8 @@ def prove_auto(model_data: bytes, budget: int | None) -> Proof:
     within = budget is None or exact.proof.operations <= budget
     found, notes = [exact.proof] if within and exact.proof.correct else [], list[str]()
     model, searched = parse_model(model_data), 0
-    if budget is None and model.total * model.outputs <= MAX_TRIED:
-        found.append(prove_brute_force(model_data))
+    if model.total * model.outputs <= MAX_TRIED:
+        found += [proof for proof in [prove_brute_force(model_data)] if budget is None or proof.operations <= budget]
     for name, cuts in CLASSES.items():
         searched += search_size(model)
         if found and searched > MAX_SEARCHED:
