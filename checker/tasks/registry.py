@@ -1,7 +1,6 @@
 """The tasks, one line each, and how a model file names one."""
 
 from checker.errors import Declined
-from checker.model import MAX_POSITIONS
 from checker.tasks.automaton import Automaton
 from checker.tasks.balanced import Balanced
 from checker.tasks.copy import Copy
@@ -29,8 +28,6 @@ TASKS: tuple[type[Task], ...] = (
 )
 MAX_PARAMETERS = 2**20
 MAX_PARAMETER = 2**31 - 1
-# The most positions that a task reads, each as often as it is named.
-MAX_READ = MAX_POSITIONS
 
 
 def make_task(name: str, parameters: list[int], positions: int) -> Task:
@@ -42,8 +39,6 @@ def make_task(name: str, parameters: list[int], positions: int) -> Task:
     except (IndexError, ValueError):
         leading = len(parameters)
     read = parameters[leading:]
-    if len(read) > MAX_READ:
-        raise Declined(f"model: task {name}: {len(read)} positions, limit max_read = {MAX_READ}")
     if read and max(read) < positions:
         made = task(tuple(parameters[:leading]), tuple(read))
         if made.fits():

@@ -6,10 +6,14 @@ from typing import ClassVar
 import numpy as np
 
 from checker.arithmetic import Array
+from checker.errors import Declined
+from checker.model import MAX_POSITIONS
 
 # The labels [sequences, answers], and for each sequence whether it has labels at all; where it has
 # none, its row of labels means nothing.
 Labels = tuple[Array, Array]
+# The most positions that a task reads, each as often as it is named.
+MAX_READ = MAX_POSITIONS
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,13 @@ class Task:
     name: ClassVar[str]
     # Whether every sequence has labels.
     total: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Raises `Declined` for too many positions."""
+        count = len(self.read)
+        if count > MAX_READ:
+            what = f"model: task {self.name}: {count} positions"
+            raise Declined(f"{what}, limit max_read = {MAX_READ}")
 
     @staticmethod
     def leading(parameters: list[int]) -> int:
