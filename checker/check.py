@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from checker.certificate import Certificate, parse_certificate
 from checker.errors import Declined, Rejected
 from checker.groups import certified_inputs, group_size
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.model import ExactModel, model_hash, parse_model
 from checker.rules.examine import PROGRAM, examine_program
 from checker.tables import Tables
@@ -90,6 +90,10 @@ def check_claims(
         raise Rejected(f"model: claimed SHA-256 {certificate.model_sha256}, found {sha256}")
     if not certificate.groups and not certificate.correct:
         return 0
+    # What it took to read the numbers of the model, and groups and checks.
+    numbers = sum(tensor.rows * tensor.columns for tensor in model.weights.values())
+    lines = sum(1 + len(group.checks) for group in certificate.groups)
+    meter.add("embedding", 0, 160 * numbers + 16 * PYTHON * lines)
     terms = Terms(Tables(model, certificate, meter), certificate.partitions, meter)
     correct, done = 0, (-1, -1)
     for group in certificate.groups:

@@ -247,7 +247,7 @@ def check_enumerate(terms: Terms, group: Group, check: Check, classes: list[int]
     for box in boxes:
         widths = [len(sizes[chosen]) for chosen in box]
         sums = sum(accumulate(widths, mul)) + prod(widths)
-        price = (5 * len(classes) // 8 + 5) * sums * word
+        price = max(5, 5 * len(classes) // 8 + 2) * sums * word
         terms.meter.add("enumerate", len(classes) * sums, price)
     dtype, at_once = np.int64 if word == 1 else object, MAX_SUMS_AT_ONCE // word
     base, copies = base.astype(dtype, copy=False), np.array(sizes, dtype)

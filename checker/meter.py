@@ -36,7 +36,7 @@ def long_price(left: int, right: int) -> int:
 def product_price(left: int, right: int) -> int:
     """The price of one product of integers of `left` and `right` bits that are objects of their
     own, and of the sums and comparisons around it."""
-    return 64 + 4 * (words(left) + words(right)) + long_price(words(left), words(right))
+    return 24 + 4 * (words(left) + words(right)) + long_price(words(left), words(right))
 
 
 class Meter:

@@ -18,7 +18,7 @@ import numpy as np
 
 from checker.arithmetic import Array, Ends
 from checker.errors import Rejected
-from checker.meter import PYTHON, WORD_BITS, Meter, product_price, words
+from checker.meter import PYTHON, WORD_BITS, Meter, words
 from checker.model import MAX_VOCABULARY
 from checker.tables import Fixed, Tables
 
@@ -93,7 +93,7 @@ class Terms:
         integers."""
         longest = self.tables.longest[bits]
         self.meter.hold(rule, 2 * entries, longest)
-        return entries * product_price(longest, 0) if longest > WORD_BITS else 0
+        return entries * (64 + 4 * words(longest)) if longest > WORD_BITS else 0
 
     def level_weights(
         self, queries: range, label: int, cuts: Sequence[int], bits: int

@@ -54,7 +54,7 @@ def token_weights_price(tokens: int, bits: int) -> int:
 
 def sums_price(classes: int, sums: int, word: int) -> int:
     """Sums over sequences and their prefixes."""
-    return (5 * classes // 8 + 5) * sums * word
+    return max(5, 5 * classes // 8 + 2) * sums * word
 
 
 class Recorder(Meter):

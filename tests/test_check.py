@@ -21,9 +21,13 @@ from certificates.exact import prove_exact
 from checker import groups
 from checker.__main__ import main, read
 from checker.certificate import Certificate, Group, parse_certificate
-from checker.check import Verdict, check, percentage
+from checker.check import Verdict, check, check_claims, percentage
 from checker.errors import Declined
-from checker.meter import MAX_OPERATIONS, Meter
+from checker.groups import certified_inputs
+from checker.meter import MAX_OPERATIONS, PYTHON, Meter
+from checker.model import parse_model
+from checker.tables import Tables
+from checker.terms import Terms
 from checker.text import MAX_FILE_BYTES
 from fuzzing.certificates import certificate_file, one_check, singletons
 from fuzzing.models import max_model, model_file
@@ -431,6 +435,24 @@ def test_what_a_verdict_states(files: tuple[Path, Path]) -> None:
 )
 def test_shares_are_rounded_down(part: int, whole: int, stated: str) -> None:
     assert percentage(part, whole) == stated
+
+
+def test_what_is_read_has_a_price(files: tuple[Path, Path]) -> None:
+    """Every number of the model, every group and every check, besides what their rules take."""
+    data, meters = files[0].read_bytes(), [Meter(), Meter()]
+    model = parse_model(data)
+    groups_of_one = [Group(0, 0, 0, 0, (one_check(0),) * count) for count in (1, 3)]
+    for group, meter in zip(groups_of_one, meters, strict=True):
+        certificate = parse_certificate(certificate_file(data, [group], [singletons(4)]), model)
+        check_claims(model, certificate.model_sha256, certificate, meter, [])
+    plain = [Meter(), Meter()]
+    for group, meter in zip(groups_of_one, plain, strict=True):
+        certificate = parse_certificate(certificate_file(data, [group], [singletons(4)]), model)
+        certified_inputs(Terms(Tables(model, certificate, meter), certificate.partitions, meter), group)
+    numbers = sum(tensor.rows * tensor.columns for tensor in model.weights.values())
+    for checks, whole, bare in zip((1, 3), meters, plain, strict=True):
+        assert whole.operations == bare.operations
+        assert whole.machine_operations - bare.machine_operations == 160 * numbers + 16 * PYTHON * (1 + checks)
 
 
 def test_a_rule_without_a_lemma_is_named_by_the_verdict(

@@ -121,7 +121,7 @@ def test_sums_of_gaps_are_priced_by_their_words() -> None:
     for bits in (BITS, 60, 400):
         found.gaps(2, bits, 0, [1])
         longest, before = found.tables.longest[bits], meter.passing
-        assert found.long_gaps("rule", bits, 10) == (10 * product_price(longest, 0) if bits > BITS else 0)
+        assert found.long_gaps("rule", bits, 10) == (10 * (64 + 4 * words(longest)) if bits > BITS else 0)
         assert meter.passing - before == 20 * (64 if bits == BITS else longest + 320)
 
 
@@ -275,7 +275,7 @@ def test_long_terms_cost_more() -> None:
         meter.taken()
         last_term(found, Group(3, 0, 2, 0, ()), gaps, bits)
         price, *long = [price for rule, _, price in meter.taken() if rule == "last"]
-        extra = 6 * product_price(longest, 0) if longest else 0
+        extra = 6 * (64 + 4 * words(longest)) if longest else 0
         assert price == 6 * 64 + extra and bool(long) == bool(longest)
         assert not long or 6 * product_price(bits - 8, bits - 8) <= long[0] <= 6 * product_price(bits + 9, bits + 9)
         for check, rule, size in (
@@ -286,7 +286,7 @@ def test_long_terms_cost_more() -> None:
             prices = [price for name, _, price in meter.taken() if name == check.rule]
             entries = 2 * (1 + 3 + 3 + 4 * 2 + 4) if check.rule == "levels" else size
             own = 64 * 25 if check.rule == "levels" else 64 * size
-            gap_price = entries * product_price(longest, 0) if longest else 0
+            gap_price = entries * (64 + 4 * words(longest)) if longest else 0
             if not longest:
                 assert sum(prices) == own
             else:

@@ -189,6 +189,20 @@ def smallest_checks() -> Files:
     return certificate(model(40), group, [(0, 40)])
 
 
+def reading() -> Files:
+    """Files as large as they may be, of short words, for nothing: the first group has no inputs."""
+    width = 980
+    weights = {
+        "W_E": [[2 * ((i + t) % 9) - 9 for i in range(width)] for t in range(1024)],
+        "W_pos": [[1] * width] * 2,
+        **{name: [[1] for _ in range(width)] for name in ("W_Q", "W_K", "W_V")},
+        "W_O": [[1] * width],
+        "W_U": [[2 * ((i + t) % 9) - 9 for t in range(1024)] for i in range(width)],
+    }
+    groups = (repeated(1024, 0, 0, levels(1, 0)) for _ in range(100))
+    return certificate(str(files.model_text(weights)), groups, [(0, 1024)])
+
+
 def many_classes() -> Files:
     text = model(1024)
     groups = (repeated(1, q, q, levels(1, 1)) for q in range(2))
@@ -254,6 +268,7 @@ WORST: dict[str, Callable[[], Files]] = {
     "smallest groups": lambda: smallest(400),
     "smallest checks": smallest_checks,
     "many classes": many_classes,
+    "reading": reading,
     "tables": lambda: tables(300, 300, 3),
     "tables, long": lambda: tables(60, 10, LONG),
     "tables, words": lambda: tables(1024, 8, 3**30),
