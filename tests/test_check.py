@@ -41,7 +41,7 @@ every_source = pytest.mark.parametrize("name", TREES)
 # max-of-K needs: its model, certificate, arithmetic and four rules; of each file of the grammar of programs, of
 # a task's file, and of a rule.
 COMMAND = "__main__.py"
-BUDGETS = {COMMAND: 80, "core": 450, "max": 650, "models": 150, "tasks": 40, "rules": 100}
+BUDGETS = {COMMAND: 85, "core": 450, "max": 650, "models": 150, "tasks": 40, "rules": 100}
 CORE = (
     *("check.py", "errors.py", "inputs.py", "meter.py", "text.py"),
     *("numbers/exact.py", "numbers/exponential.py", "numbers/balls.py"),

@@ -219,9 +219,9 @@ def test_a_shared_search_counts_for_each_of_its_proofs(
         def __init__(self, data: bytes, cuts: object) -> None:
             clock[0] += 100.0
 
-        def prove(self, price: float) -> tuple[bytes, int, int]:
+        def prove(self, price: float) -> SimpleNamespace:
             clock[0] += 1 / price
-            return certificate, 0, 0
+            return SimpleNamespace(certificate=certificate)
 
     monkeypatch.setattr(frontier_module, "ShortProofs", Search)
     monkeypatch.setattr(frontier_module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))

@@ -10,6 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -187,11 +188,14 @@ def test_a_verified_checker_that_disagrees_ends_the_study(
     output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = output / "models" / "small-seed-0.model"
-    answer = {"verdict": "accepted", "correct_at_least": 0}
+    answer = SimpleNamespace(verdict="accepted", correct_at_least=0)
     monkeypatch.setattr("compact_proofs.study.proofs.check_verified", lambda model, certificate: answer)
-    nothing = partial(STRATEGIES["trivial"].prove, model.read_bytes(), None)
+
+    def nothing() -> bytes:
+        return STRATEGIES["trivial"].prove(model.read_bytes(), None).certificate
+
     assert proved(model, tmp_path / "x.certificate", nothing, How(verified=True)).verified == 0
-    answer["correct_at_least"] = 1
+    answer.correct_at_least = 1
     with pytest.raises(CheckerFailed, match="by the verified checker"):
         proved(model, tmp_path / "x.certificate", nothing, How(recheck=True, verified=True))
 

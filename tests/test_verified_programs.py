@@ -16,7 +16,7 @@ import pytest
 from test_verified import LIMITS, ROOT, Twin
 from verified_checker import require_verified
 
-from certificates.evaluate import count
+from certificates.evaluate import count, unlimited
 from checker.check import check
 from checker.models.program import Program, parse_program
 from fuzzing.mutations import MUTATIONS, Case, apply
@@ -37,7 +37,7 @@ def random_intervals(rng: random.Random, sequences: int) -> list[tuple[int, int]
 
 def found(program: Program, passes: list[Pass], intervals: list[tuple[int, int]]) -> list[int]:
     """What the Python kernel finds in each interval."""
-    return [count(program, passes, [interval]) for interval in intervals]
+    return [count(program, passes, [interval], unlimited()) for interval in intervals]
 
 
 def cases(seed: int) -> Iterator[tuple[bytes, bytes, list[int] | None]]:
