@@ -1,11 +1,21 @@
 """Files that many tests read, made once."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from compact_proofs import export, prove
 from compact_proofs.shipped import shipped_model
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Programs that are run inside the tests may change what Ctrl-C does, which is undone."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
