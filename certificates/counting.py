@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from certificates.boxes import SCHEMES, BoxSearch, bands_below, runs
 from certificates.prover import Prover
-from checker.arithmetic import PRODUCT_LIMIT
+from checker.arithmetic import PRODUCT_LIMIT, shift_down
 from checker.certificate import MAX_BITS, Check, Group
 from checker.groups import MAX_SUMS_AT_ONCE, RULES, count_sums, group_size, position_bounds
 from checker.meter import Meter
+from checker.rules.margin import units
 
 # When sequences of tokens are counted one by one, by how many units the terms may differ of the tokens in the
 # first band, with so many bits as a strategy tries first; with more; and with more than words hold.
@@ -160,6 +161,9 @@ class GroupCounts:
         others = self.prover.model.positions - 1
         tables = self.prover.terms.tables.fixed(bits)
         gaps = [high[:, [label]].astype(object) - low[:, outputs].astype(object) for low, high in tables]
+        # The margin is taken from lower ends, which are those of other outputs here: the label is to lose it.
+        margin = self.prover.terms.tables.certificate.margin
+        gaps[0] -= units(margin, bits) + shift_down(margin[0], margin[1] + bits)
         cuts = [0, *accumulate(width for count, width in check.bands for _ in range(count))]
         tokens = [*range(cuts[-1]), label]
         terms = []

@@ -14,6 +14,7 @@ from checker.errors import Declined, Rejected
 from checker.groups import certified_inputs, level_bounds
 from checker.meter import MAX_OPERATIONS, Meter
 from checker.model import Dyadic, ExactModel, model_hash, parse_model
+from checker.rules.margin import NO_MARGIN, Margin
 from checker.tables import Matrices, Tables
 from checker.terms import Cuts, Terms
 
@@ -69,13 +70,18 @@ class Option:
 
 
 class Prover:
-    """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
+    """A model under proof, of being correct by more than a margin: its tables as the kernel encloses them, and the
+    partitions in use."""
 
     def __init__(
-        self, model_data: bytes, tables: Sequence[Table] = ((), (), ()), precision: Precision = NORMAL
+        self,
+        model_data: bytes,
+        tables: Sequence[Table] = ((), (), ()),
+        precision: Precision = NORMAL,
+        margin: Margin = NO_MARGIN,
     ) -> None:
         enclose = enclosed_exactly if not any(tables) else enclosed
-        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision)
+        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision, margin)
         self.model: ExactModel = self._enclosed.model
         # What is certain before any group.
         self.unproved: Certificate = self._enclosed.certificate
@@ -140,7 +146,9 @@ class Prover:
         return ledger.proof(notes)
 
 
-def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision) -> tuple[Tables, tuple[int, int]]:
+def enclosed(
+    model_data: bytes, tables: tuple[Table, ...], precision: Precision, margin: Margin
+) -> tuple[Tables, tuple[int, int]]:
     """The tables of a model as the kernel encloses them for a certificate of nothing, and the operations it takes
     before there are attention weights, as it counts and as it prices them."""
     model = parse_model(model_data)
@@ -152,6 +160,7 @@ def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision)
         tables=tables,
         partitions=(),
         groups=(),
+        margin=margin,
     )
     found = Tables(model, unproved, Meter())
     return found, (found.meter.operations, found.meter.machine_operations)

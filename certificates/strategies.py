@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from certificates.boxes import search_size
 from certificates.brute_force import prove_brute_force
 from certificates.evaluate import prove_evaluate
 from certificates.exact import exact_proof
 from certificates.prover import Proof
+from certificates.sampling import prove_sample
 from certificates.short import (
     DEFAULT_PRICE,
     LOW_RANK_EU,
@@ -23,20 +25,28 @@ from certificates.short import (
 from certificates.trivial import prove_trivial
 from checker.model import parse_model
 from checker.rules.examine import PROGRAM
+from checker.rules.margin import NO_MARGIN, Margin
 
 # Up to so many inputs, times outputs, `auto` tries every one, and searches so many boxes, times ranges and outputs.
 MAX_TRIED = 2**24
 MAX_SEARCHED = 2**34
 
 
+class Prove(Protocol):
+    """What a strategy does."""
+
+    def __call__(self, model_data: bytes, budget: int | None, margin: Margin = NO_MARGIN) -> Proof:
+        """The proof that it finds."""
+
+
 @dataclass(frozen=True)
 class Strategy:
-    """A way to prove: `prove` turns the bytes of a model file, and a budget of operations or None, into
-    a proof. Only strategies that are `budgeted` accept a budget."""
+    """A way to prove: `prove` turns the bytes of a model file, a budget of operations or None, and the margin by
+    which inputs are to be correct, into a proof. Only strategies that are `budgeted` accept a budget."""
 
     name: str
     description: str
-    prove: Callable[[bytes, int | None], Proof]
+    prove: Prove
     budgeted: bool = False
 
 
@@ -65,28 +75,29 @@ DESCRIPTIONS = {
 }
 
 
-def prove_auto(model_data: bytes, budget: int | None) -> Proof:
+def prove_auto(model_data: bytes, budget: int | None, margin: Margin = NO_MARGIN) -> Proof:
     """The best bound that any strategy reaches within the budget.
 
     A proof by `exact` that counts every correct input is the best there is. Where it does not, the others are
     searched as well, as far as time allows (`MAX_SEARCHED`). Raises `OverBudget` if no strategy found a proof so short.
     """
     if model_data.startswith(PROGRAM):
-        return prove_evaluate(model_data)
-    exact = exact_proof(model_data, budget)
+        return prove_evaluate(model_data, margin)
+    exact = exact_proof(model_data, budget, margin)
     if exact.complete:
         return exact.proof
     within = budget is None or exact.proof.operations <= budget
     found, notes = [exact.proof] if within and exact.proof.correct else [], list[str]()
     model, searched = parse_model(model_data), 0
     if model.total * model.outputs <= MAX_TRIED:
-        found += [proof for proof in [prove_brute_force(model_data)] if budget is None or proof.operations <= budget]
+        tried = prove_brute_force(model_data, margin)
+        found += [tried] if budget is None or tried.operations <= budget else []
     for name, cuts in CLASSES.items():
         searched += search_size(model)
         if found and searched > MAX_SEARCHED:
             notes.append(f"{name} and what is below it in the list of strategies was not searched: too many boxes")
             break
-        proofs = ShortProofs(model_data, cuts)
+        proofs = ShortProofs(model_data, cuts, margin)
         found += [proofs.prove(LOWEST_PRICE)] if budget is None else proofs.within(budget)
     if not found:
         raise OverBudget(f"no strategy found a proof within {budget} operations")
@@ -98,13 +109,15 @@ def _short(name: str) -> Strategy:
     return Strategy(
         name,
         DESCRIPTIONS[name],
-        lambda model_data, budget: prove_short(model_data, CLASSES[name], budget, DEFAULT_PRICE),
+        lambda model_data, budget, margin=NO_MARGIN: prove_short(
+            model_data, CLASSES[name], budget, DEFAULT_PRICE, margin
+        ),
         budgeted=True,
     )
 
 
-def _whole(name: str, description: str, prove: Callable[[bytes], Proof]) -> Strategy:
-    return Strategy(name, description, lambda model_data, _: prove(model_data))
+def _whole(name: str, description: str, prove: Callable[[bytes, Margin], Proof]) -> Strategy:
+    return Strategy(name, description, lambda model_data, budget, margin=NO_MARGIN: prove(model_data, margin))
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -115,12 +128,12 @@ STRATEGIES: dict[str, Strategy] = {
         _whole(
             "cubic",
             "exact tables; cases by query, label, largest token below it and number of labels",
-            lambda model_data: prove_short(model_data, {}, None, LOWEST_PRICE),
+            lambda model_data, margin: prove_short(model_data, {}, None, LOWEST_PRICE, margin),
         ),
         _whole(
             "exact",
             "decide every pair of query and label at once, count one by one what stays undecided",
-            lambda model_data: exact_proof(model_data).proof,
+            lambda model_data, margin: exact_proof(model_data, None, margin).proof,
         ),
         _whole("brute-force", "try every input against every output", prove_brute_force),
         Strategy("auto", "the best bound of any strategy within a budget", prove_auto, budgeted=True),
@@ -134,23 +147,38 @@ PROGRAM_STRATEGIES: dict[str, Strategy] = {
 }
 
 
+# A statement of another kind, about models of either version.
+STATISTICAL: dict[str, Strategy] = {
+    "sample": _whole(
+        "sample",
+        "statistical: inputs drawn by SHA-256, and a lower bound of Clopper and Pearson for those not certified",
+        lambda model_data, margin: prove_sample(model_data),
+    )
+}
+
+
 def prove(model_data: bytes, strategy: str, budget: int | None = None) -> bytes:
     """The certificate of `find_proof`."""
     return find_proof(model_data, strategy, budget).certificate
 
 
-def find_proof(model_data: bytes, strategy: str, budget: int | None = None) -> Proof:
-    """The proof that the strategy of this name finds for a model, within a budget of operations.
+def find_proof(
+    model_data: bytes, strategy: str, budget: int | None = None, margin: Margin = NO_MARGIN
+) -> Proof:
+    """The proof that the strategy of this name finds for a model, within a budget of operations, of inputs that are
+    correct by more than a margin.
 
     Raises `UnknownStrategy`, `OverBudget` where the budget is too small, and
     `checker.errors.Declined` where the model file is malformed or the proof would be over a limit of
     the checker.
     """
-    strategies = PROGRAM_STRATEGIES if model_data.startswith(PROGRAM) else STRATEGIES
+    strategies = (PROGRAM_STRATEGIES if model_data.startswith(PROGRAM) else STRATEGIES) | STATISTICAL
     if strategy not in strategies:
         known = ", ".join(strategies)
         raise UnknownStrategy(f"strategy {strategy!r} is unknown; there are: {known}")
     if budget is not None and not strategies[strategy].budgeted:
         known = ", ".join(name for name, found in strategies.items() if found.budgeted)
         raise UnknownStrategy(f"strategy {strategy!r} takes no budget; these do: {known}")
-    return strategies[strategy].prove(model_data, budget)
+    if margin != NO_MARGIN and strategy in STATISTICAL:
+        raise UnknownStrategy(f"strategy {strategy!r} takes no margin")
+    return strategies[strategy].prove(model_data, budget, margin)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checker.model import Dyadic, ExactModel, parse_tensor
+from checker.rules.margin import NO_MARGIN, Margin, parse_margin
 from checker.text import NATURAL, POSITIVE, Reader
 
 MAX_BITS = 512
@@ -85,7 +86,8 @@ class Certificate:
     """A claim about the model with a given hash, and its proof.
 
     `tables` says how each of the tables QK, OV, EU is enclosed. `partitions` divide the outputs
-    into classes of neighbours: (0, 3, 8) has the classes 0-2 and 3-7.
+    into classes of neighbours: (0, 3, 8) has the classes 0-2 and 3-7. Inputs are claimed to be
+    correct by more than `margin`.
     """
 
     model_sha256: str
@@ -95,6 +97,7 @@ class Certificate:
     tables: tuple[Table, ...]
     partitions: tuple[tuple[int, ...], ...]
     groups: tuple[Group, ...]
+    margin: Margin = NO_MARGIN
 
 
 def _parse_table(reader: Reader, name: str, sizes: tuple[int, ...]) -> Table:
@@ -151,7 +154,8 @@ def parse_certificate(data: bytes, model: ExactModel) -> Certificate:
     model_sha256 = reader.next
     if len(model_sha256) != 64 or not set(model_sha256) <= set("0123456789abcdef"):
         raise reader.fail("the model's SHA-256, 64 lower-case hexadecimal digits")
-    correct, score_bits = reader.take(model_sha256, "\n", "correct", NATURAL, "\n", "score_bits", BITS, "\n")
+    [correct], margin = reader.take(model_sha256, "\n", "correct", NATURAL, "\n"), parse_margin(reader)
+    [score_bits] = reader.take("score_bits", BITS, "\n")
     limits = (score_bits, MAX_EXPONENTIAL_BITS, "max_exponential_bits")
     [exponential_bits] = reader.take("exponential_bits", limits, "\n")
     tables = tuple(_parse_table(reader, name, model.path_sizes(name)) for name in TABLES)
@@ -163,4 +167,5 @@ def parse_certificate(data: bytes, model: ExactModel) -> Certificate:
         reader.take("\n")
     groups = tuple(_parse_group(reader, partitions) for _ in range(reader.take("groups", NATURAL, "\n")[0]))
     reader.end()
-    return Certificate(model_sha256, correct, score_bits, exponential_bits, tables, tuple(partitions), groups)
+    parts = tables, tuple(partitions), groups
+    return Certificate(model_sha256, correct, score_bits, exponential_bits, *parts, margin)

@@ -30,10 +30,13 @@ def group_size(group: Group, positions: int) -> int:
 
 def certified_inputs(terms: Terms, group: Group) -> int:
     """How many inputs of `group` its checks certify: all but those that some check leaves out.
+    They are weighed by `terms.weighing`, if there is one.
 
     Raises `Rejected` if an output other than the label is covered by no check.
     """
-    certified = group_size(group, terms.tables.model.positions)
+    certified, weighing = group_size(group, terms.tables.model.positions), terms.weighing
+    if weighing is not None:
+        weighing.start(group)
     covered = 1 << group.label  # one bit for each output
     for check in group.checks:
         cuts = terms.partitions[check.partition]
@@ -49,6 +52,8 @@ def certified_inputs(terms: Terms, group: Group) -> int:
     if uncovered:
         first = (uncovered & -uncovered).bit_length() - 1
         raise Rejected(f"{group}: expected a check of every output, found none of output {first}")
+    if weighing is not None:
+        weighing.end()
     return max(0, certified)
 
 
@@ -123,6 +128,8 @@ def check_levels(terms: Terms, group: Group, check: Check, classes: list[int]) -
     """
     bounds, positions = level_bounds(terms, group, check, classes), terms.tables.model.positions
     passing = count_levels(bounds, positions - 1, group.labels, check.margin, terms.meter)
+    if terms.weighing is not None:
+        terms.weighing.levels(bounds, check.margin)
     return group_size(group, positions) - len(group.queries) * passing
 
 
@@ -242,6 +249,8 @@ def check_enumerate(terms: Terms, group: Group, check: Check, classes: list[int]
     if group.labels:  # by the position at which the label occurs first
         firsts = range(others if below else 1)
         boxes = [[lower] * j + [label] + [every] * (others - j - 1) for j in firsts]
+    if terms.weighing is not None:
+        terms.weighing.boxes((base, bounds, sizes), boxes, check.margin)
     most = max(bound(base) + sum(map(bound, bounds)), sum(sizes) ** others)
     word = 1 if most < PRODUCT_LIMIT else 48 + most.bit_length() // 16
     for box in boxes:

@@ -23,6 +23,7 @@ from checker.certificate import Certificate, Factor
 from checker.errors import Rejected
 from checker.meter import PYTHON, Meter, long_price, product_price, words
 from checker.model import Dyadic, ExactModel
+from checker.rules.margin import NO_MARGIN, units
 
 NORM_BITS = 48
 
@@ -206,6 +207,7 @@ class Tables:
         bits."""
         if bits not in self._fixed:
             eu, ov = (self._rounded(name, bits, shift) for name in ("EU", "OV"))
+            eu = self._less_margin(eu, bits)
             found = self._fixed[bits] = eu, ov, self._rounded("OV positions", bits, shift)
             longest = max(bound(end) for table in found for end in table).bit_length()
             # The gaps of two labels are kept while those of a third are formed.
@@ -213,6 +215,16 @@ class Tables:
                 self.meter.hold("gaps", 3 * sum(low.size for low, _ in found), longest, keep=True)
             self.longest[bits] = longest
         return self._fixed[bits]
+
+    def _less_margin(self, eu: Fixed, bits: int) -> Fixed:
+        """EU less the margin at its lower end, which is that of labels."""
+        margin = self.certificate.margin
+        if margin == NO_MARGIN:
+            return eu
+        size = eu[0].size
+        self.meter.add("margin", 0 if self._fixed else size, size * PYTHON)
+        less = units(margin, bits)
+        return integer_array([int(k) - less for k in eu[0].ravel()], eu[0].shape), eu[1]
 
     def _exponentials(self, name: str, ends: int) -> tuple[Rows, Rows]:
         """Enclosures of exp(score - largest upper score of the row), the lower and the upper

@@ -19,10 +19,35 @@ require_own_packages()
 from compact_proofs.lazy import lazy_module  # noqa: E402
 
 if TYPE_CHECKING:
-    from compact_proofs.commands import ERRORS, check, evaluate, export, fuzz, prove, strategies, theorem, train
+    from compact_proofs.commands import (
+        ERRORS,
+        check,
+        distribution,
+        evaluate,
+        export,
+        fuzz,
+        prove,
+        sample,
+        strategies,
+        theorem,
+        train,
+    )
     from compact_proofs.demonstration import demo
 
-__all__ = ["ERRORS", "check", "demo", "evaluate", "export", "fuzz", "prove", "strategies", "theorem", "train"]
+__all__ = [
+    "ERRORS",
+    "check",
+    "demo",
+    "distribution",
+    "evaluate",
+    "export",
+    "fuzz",
+    "prove",
+    "sample",
+    "strategies",
+    "theorem",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

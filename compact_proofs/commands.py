@@ -6,7 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from certificates.distributions import gap_distribution, token_distribution
 from certificates.prover import Proof
+from certificates.sampling import ONE_IN, SAMPLES, prove_sample
 from certificates.short import OverBudget
 from certificates.strategies import STRATEGIES, Strategy, UnknownStrategy, find_proof
 from checker import Verdict
@@ -16,6 +18,7 @@ from checker.errors import Declined, Rejected
 from checker.model import parse_model
 from checker.models.program import parse_program
 from checker.rules.examine import PROGRAM
+from checker.rules.margin import NO_MARGIN, Margin
 from compact_proofs.theorems import module_file, theorem_file
 from model_export.configuration import read_configuration
 from model_export.errors import UnsupportedWeights
@@ -109,20 +112,66 @@ def export_program(
     return write_program(tensors, settings, Path(output))
 
 
-def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> Proof:
+def prove(
+    model: FilePath,
+    strategy: str,
+    output: FilePath,
+    budget: int | None = None,
+    margin: Margin = NO_MARGIN,
+) -> Proof:
     """Write the certificate that a strategy finds for a model file to `output`, and return the proof.
 
-    Some strategies accept a budget: the most operations that the check may take.
+    Some strategies accept a budget: the most operations that the check may take. Inputs are claimed that are correct
+    by more than a `margin`, of which 0 is none.
     """
     require_output(Path(output), [Path(model)])
-    proof = find_proof(read(str(model)), strategy, budget)
+    proof = find_proof(read(str(model)), strategy, budget, margin)
     write_whole(Path(output), proof.certificate)
     return proof
 
 
-def check(model: FilePath, certificate: FilePath) -> Verdict:
-    """The kernel's verdict on a certificate file for a model file."""
-    return check_bytes(read(str(model)), read(str(certificate)))
+def sample(
+    model: FilePath,
+    output: FilePath,
+    samples: int = SAMPLES,
+    one_in: int = ONE_IN,
+    certificate: FilePath | None = None,
+) -> Proof:
+    """Write a statistical certificate of so many samples to `output`, whose error is one in `one_in`.
+
+    What an ordinary certificate proves best is kept, and the other inputs are sampled.
+    """
+    require_output(Path(output), [Path(path) for path in (model, certificate) if path is not None])
+    data = b"" if certificate is None else read(str(certificate))
+    proof = prove_sample(read(str(model)), samples, one_in, data)
+    write_whole(Path(output), proof.certificate)
+    return proof
+
+
+def distribution(
+    model: FilePath, output: FilePath, gap: int | None = None, tokens: FilePath | None = None
+) -> bytes:
+    """Write a distribution of the inputs of a model to `output`, and return its bytes.
+
+    It is the set of inputs whose largest token is so far above all smaller ones (`gap`), or that of independent
+    tokens of which a JSON file has the probabilities (`tokens`).
+    """
+    require_output(Path(output), [Path(path) for path in (model, tokens) if path is not None])
+    if (gap is None) == (tokens is None):
+        raise ValueError("a distribution is one of a gap or one of tokens")
+    data = read(str(model))
+    if gap is not None:
+        found = gap_distribution(data, gap)
+    else:
+        found = token_distribution(data, Path(str(tokens)).read_text(encoding="utf-8"))
+    write_whole(Path(output), found)
+    return found
+
+
+def check(model: FilePath, certificate: FilePath, distribution: FilePath | None = None) -> Verdict:
+    """The kernel's verdict on a certificate file for a model file, weighed by a distribution file if there is one."""
+    weights = None if distribution is None else read(str(distribution))
+    return check_bytes(read(str(model)), read(str(certificate)), None, weights)
 
 
 def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict:
