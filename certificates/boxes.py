@@ -20,8 +20,8 @@ from certificates.floats import FloatArray
 from certificates.label_terms import FloatTables, RangeTerms, Rows
 from certificates.prover import Prover
 from checker.certificate import Check, Group
-from checker.model import ExactModel
-from checker.terms import Cuts
+from checker.models.attention_only import ExactModel
+from checker.models.terms import Cuts
 
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
 SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3), (1, 1, 1, 2, 3, 5, 8))

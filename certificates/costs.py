@@ -15,7 +15,7 @@ import sympy  # type: ignore[import-untyped]
 from certificates.short import Cut
 from certificates.strategies import CLASSES, STRATEGIES
 from checker.certificate import TABLES, Certificate, Check, Group
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
 
 Expr = Any  # SymPy has no types
 Values = dict[sympy.Symbol, int]

@@ -16,9 +16,8 @@ from certificates.counting import MAX_ENUMERATED, GroupCounts
 from certificates.levels import LevelSearch
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
 from certificates.trivial import prove_trivial
-from checker.certificate import Group
+from checker.certificate import Group, group_size
 from checker.errors import Declined, Rejected
-from checker.groups import group_size
 from checker.meter import MAX_OPERATIONS
 
 # What a proof may take of what the kernel allows, and the machine operations that a search may take.

@@ -14,7 +14,7 @@ from certificates.boxes import BoxSearch, bands_below, runs
 from certificates.floats import FloatArray
 from certificates.label_terms import RangeTerms
 from checker.certificate import Check, Group
-from checker.terms import Cuts
+from checker.models.terms import Cuts
 
 # How many levels are tried, the last of which holds the tokens that are far from the label.
 LEVELS = (2, 3, 5, 9)

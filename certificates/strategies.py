@@ -21,7 +21,7 @@ from certificates.short import (
     prove_short,
 )
 from certificates.trivial import prove_trivial
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from checker.rules.examine import PROGRAM
 
 # Up to so many inputs, times outputs, `auto` tries every one, and searches so many boxes, times ranges and outputs.

@@ -22,8 +22,8 @@ import click
 
 import checker.__main__
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
-from checker.check import percentage
 from checker.errors import Declined
+from checker.verdict import percentage
 from compact_proofs.isolated import (
     DISAGREEMENT,
     NO_VERDICT,
@@ -141,7 +141,7 @@ def export(
 
         made = commands.export_program(weights, output, settings, names, config)
         program = made.program
-        sha256 = checker.model.model_hash(Path(output).read_bytes())
+        sha256 = checker.header.model_hash(Path(output).read_bytes())
         inputs = program.inputs
         say(f"{shown(output)}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
         if made.assumed:
@@ -161,7 +161,7 @@ def export(
         advice = "for other transformers give --tokens and --task, docs/weights.md"
         raise OtherFamily(f"{error} ({advice})") from error
     model = exported.model
-    sha256 = checker.model.model_hash(Path(output).read_bytes())
+    sha256 = checker.header.model_hash(Path(output).read_bytes())
     say(
         f"{shown(output)}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
         f"{model.positions} positions), sha256 {sha256}"

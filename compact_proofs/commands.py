@@ -13,7 +13,7 @@ from checker import Verdict
 from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from checker.models.program import parse_program
 from checker.rules.examine import PROGRAM
 from compact_proofs.theorems import module_file, theorem_file

@@ -25,7 +25,8 @@ from certificates.strategies import CLASSES, STRATEGIES
 from checker import Verdict
 from checker.__main__ import read
 from checker.errors import Declined
-from checker.model import model_hash, parse_model
+from checker.header import model_hash
+from checker.models.attention_only import parse_model
 from compact_proofs.commands import export
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.shipped import shipped_model

@@ -11,15 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from flint import fmpz_mat
 
-from checker.model import (
-    MAX_POSITIONS,
-    MAX_VOCABULARY,
-    MAX_WIDTH,
-    TENSORS,
-    Dyadic,
-    ExactModel,
-)
-from checker.text import MAX_FILE_BYTES
+from checker.models.attention_only import MAX_VOCABULARY, MAX_WIDTH, TENSORS, ExactModel
+from checker.numbers.dyadic import Dyadic
+from checker.text import MAX_FILE_BYTES, MAX_POSITIONS
 from model_export.configuration import KEYS, Configuration, check_configuration, read_configuration
 from model_export.errors import OtherFamily, UnsupportedWeights
 from model_export.exact_model_file import format_model

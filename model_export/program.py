@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from checker.errors import Declined
-from checker.model import Dyadic
 from checker.models.program import Program, parse_program
+from checker.numbers.dyadic import Dyadic
 from checker.tasks.registry import TASKS
 from checker.text import MAX_FILE_BYTES
 from model_export.errors import UnsupportedWeights

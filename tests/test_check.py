@@ -20,15 +20,18 @@ import checker
 from certificates.exact import prove_exact
 from checker import groups
 from checker.__main__ import main, read
-from checker.certificate import Certificate, Group, parse_certificate
-from checker.check import Verdict, check, check_claims, percentage
+from checker.certificate import Certificate, Group
+from checker.certificate_file import parse_certificate
+from checker.check import check
 from checker.errors import Declined
-from checker.groups import certified_inputs
+from checker.groups import certified_inputs, check_claims
 from checker.meter import MAX_OPERATIONS, PYTHON, Meter
-from checker.model import parse_model
-from checker.tables import Tables
-from checker.terms import Terms
+from checker.models.attention_only import parse_model
+from checker.models.tables import Tables
+from checker.models.terms import Terms
+from checker.rules.levels import LEVELS
 from checker.text import MAX_FILE_BYTES
+from checker.verdict import Verdict, percentage
 from fuzzing.certificates import certificate_file, one_check, singletons
 from fuzzing.models import max_model, model_file
 
@@ -389,7 +392,7 @@ def test_a_lack_of_resources_is_declined(
         raise error("some detail")
 
     model, certificate = (path.read_bytes() for path in files)
-    monkeypatch.setattr(sys.modules["checker.check"], stage, fail)
+    monkeypatch.setattr(groups, stage, fail)
     verdict = check(model, certificate)
     assert (verdict.verdict, verdict.reason) == ("declined", f"resources: {error.__name__}")
     assert verdict.correct_at_least == 0 and verdict.total == (0 if stage == "parse_model" else 64)
@@ -443,11 +446,11 @@ def test_what_is_read_has_a_price(files: tuple[Path, Path]) -> None:
     model = parse_model(data)
     groups_of_one = [Group(0, 0, 0, 0, (one_check(0),) * count) for count in (1, 3)]
     for group, meter in zip(groups_of_one, meters, strict=True):
-        certificate = parse_certificate(certificate_file(data, [group], [singletons(4)]), model)
+        certificate = parse_certificate(certificate_file(data, [group], [singletons(4)]))
         check_claims(model, certificate.model_sha256, certificate, meter, [])
     plain = [Meter(), Meter()]
     for group, meter in zip(groups_of_one, plain, strict=True):
-        certificate = parse_certificate(certificate_file(data, [group], [singletons(4)]), model)
+        certificate = parse_certificate(certificate_file(data, [group], [singletons(4)]))
         certified_inputs(Terms(Tables(model, certificate, meter), certificate.partitions, meter), group)
     numbers = sum(tensor.rows * tensor.columns for tensor in model.weights.values())
     for checks, whole, bare in zip((1, 3), meters, plain, strict=True):
@@ -467,8 +470,8 @@ def test_a_rule_without_a_lemma_is_named_by_the_verdict(
         fakes = [replace(g, checks=tuple(replace(c, rule="fake") for c in g.checks)) for g in found.groups]
         return replace(found, groups=tuple(fakes))
 
-    monkeypatch.setattr(sys.modules["checker.check"], "parse_certificate", with_fakes)
-    monkeypatch.setitem(groups.RULES, "fake", groups.check_levels)
+    monkeypatch.setattr(groups, "parse_certificate", with_fakes)
+    monkeypatch.setattr(groups, "group_rule", lambda name: LEVELS)
     verdict = check(data, certificate)
     assert (verdict.verdict, verdict.unverified_rules) == ("accepted", ["fake"])
     assert " operations, unverified rules: fake, model " in str(verdict)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_training import brute_force_accuracy
 
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from compact_proofs import evaluate
 from compact_proofs.command_line import main
 from compact_proofs.shipped import shipped_model

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from small_models import examples, memory_limit, reason
 
 from certificates.certificate_file import format_certificate
-from checker.certificate import Group, parse_certificate
+from checker.certificate import Group
+from checker.certificate_file import parse_certificate
 from checker.check import check
 from checker.errors import Declined
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from checker.text import MAX_DIGITS, MAX_FILE_BYTES
 from fuzzing.campaign import models
 from fuzzing.certificates import certificate_file, each_token, one_check, singletons, step
@@ -70,7 +71,7 @@ def test_models_are_printed_as_they_are_read(model: dict[str, list[list[object]]
 
 
 def test_certificates_are_printed_as_they_are_read() -> None:
-    parsed = parse_certificate(CERTIFICATE, parse_model(MODEL))
+    parsed = parse_certificate(CERTIFICATE)
     assert format_certificate(parsed).encode() == CERTIFICATE
     assert parsed.groups == tuple(GROUPS)
     assert parsed.partitions == tuple(PARTITIONS)

@@ -4,8 +4,8 @@ from functools import cached_property
 
 import numpy as np
 
-from checker.arithmetic import Array, exponential_factors
 from checker.numbers.exact import narrow, up, wide
+from checker.numbers.rounding import Array, exponential_factors
 
 # Arguments from 2**RANGE_BITS on stand for a factor below every precision.
 RANGE_BITS = 13

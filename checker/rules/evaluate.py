@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined, Rejected
 from checker.inputs import Listed
 from checker.meter import PYTHON, Meter
@@ -18,6 +17,7 @@ from checker.models.evaluation import MAX_ROOM, Plan, logits, stored_bits
 from checker.models.program import Program
 from checker.numbers.balls import Ball, Precision
 from checker.numbers.exact import wide
+from checker.numbers.rounding import Array
 from checker.text import NATURAL, Reader
 
 MAX_PASSES = 8
