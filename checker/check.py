@@ -17,7 +17,8 @@ def check(
 ) -> Verdict:
     """Check a certificate against a model, both given as the bytes of their files.
 
-    To `counts`, if given, is appended how many inputs are found certified, in each group or interval.
+    To `counts`, if given, is appended how many inputs are found certified, in each group or
+    interval.
 
     Bytes of any kind lead to a verdict: a file that cannot be judged is declined, and so is one for
     which Python's memory or stack does not suffice. FLINT ends the process where its memory does

@@ -12,6 +12,7 @@ from checker.models.tables import Tables
 from checker.models.terms import Cuts, Terms
 from checker.rules.group_rule import Premises
 from checker.rules.registry import group_rule
+from checker.rules.tables import table_rule
 from checker.verdict import Verdict
 
 
@@ -95,4 +96,7 @@ def examine_groups(
     found.tokens, found.positions = model.vocabulary, model.positions
     certificate = parse_certificate(certificate_data)
     require_sizes(certificate, model)
+    rules = {check.rule for group in certificate.groups for check in group.checks}
+    found.took_part(Terms, *(table_rule(table).check for table in certificate.tables))
+    found.took_part(check_claims, *(group_rule(rule).check for rule in rules))
     return check_claims(model, found.model_sha256, certificate, meter, counts)

@@ -63,7 +63,8 @@ class Reader:
             found = repr(self.next[:40])
         after = f", after {self.tokens[self.place - 1][:40]!r}" if self.place else ""
         expected = expected.replace("\n", "the end of the line")
-        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found}{after}")
+        token = f"token {self.place + 1}"
+        return Declined(f"{self.kind}: {token}: expected {expected}, found {found}{after}")
 
     def word(self, *expected: str) -> str:
         """The next token, which must be one of `expected`."""

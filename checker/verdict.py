@@ -21,9 +21,11 @@ class Verdict:
     accepted: at least `correct_at_least` of the `total` inputs, which are `share` of them, of the
     model whose bytes have the hash `model_sha256` are correct. The inputs are those of `task`: all
     sequences of so many `positions`, of tokens below `tokens`, or for a program those that `inputs`
-    describes; `model` describes the program. `operations` is the length of the
-    proof (`checker.meter`), and `unverified_rules` names those of its rules whose soundness is
-    not proved by machine. rejected: some claim is not established, which does not make it false.
+    describes; `model` describes the program. `operations` is the length of the proof
+    (`checker.meter`), and `unverified_rules` names those of its rules whose soundness is not proved
+    by machine. `modules` are those of the kernel that were chosen for it: of its family and rules,
+    and of the steps and the task of a program. rejected: some claim is not established, which does
+    not make it false.
     """
 
     verdict: str
@@ -40,10 +42,15 @@ class Verdict:
     machine_operations: int = 0
     operations_by_rule: dict[str, int] = field(default_factory=dict)
     unverified_rules: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
     model_bytes: int = 0
     certificate_bytes: int = 0
     model_sha256: str = ""
     seconds: float = 0.0
+
+    def took_part(self, *things: object) -> None:
+        """Notes the modules of functions and classes."""
+        self.modules = sorted({*self.modules, *(str(thing.__module__) for thing in things)})
 
     @any_number_of_digits()
     def __str__(self) -> str:

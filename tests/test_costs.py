@@ -247,26 +247,23 @@ def metered_rules() -> set[str]:
 def kernel_messages() -> set[str]:
     """What the kernel's sources say when they reject or decline, with ... for what they fill in."""
 
-    def text(node: ast.expr, known: dict[str, str]) -> str:
+    def text(node: ast.expr, expected: str) -> str:
         if isinstance(node, ast.JoinedStr):
-            return "".join(text(part, known) for part in node.values)
-        if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
-            return known.get(node.value.id, "...")
+            return "".join(text(part, expected) for part in node.values)
+        if isinstance(node, ast.FormattedValue) and ast.unparse(node.value) == "expected":
+            return expected
         return str(node.value) if isinstance(node, ast.Constant) else "..."
 
     messages = set()
-    functions = (node for tree in kernel_sources() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    functions = [node for tree in kernel_sources() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for function in functions:
-        known: dict[str, str] = {}  # texts that are named before they are part of a message
+        expected = "..."  # what the function calls so, before it makes a message of it
         for node in ast.walk(function):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                if isinstance(node.value, ast.JoinedStr):
-                    known[node.targets[0].id] = text(node.value, known)
-                elif isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                    known[node.targets[0].id] = node.value.value
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "expected":
+                expected = text(node.value, "...")
         for node in ast.walk(function):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                messages.add(text(node.exc.args[0], known))
+                messages.add(text(node.exc.args[0], expected))
     return messages
 
 

@@ -19,6 +19,7 @@ def examine_program(
     inputs = program.inputs
     found.task, found.inputs, found.model = str(inputs.task), str(inputs), str(program)
     found.positions, found.tokens = len(inputs.sets), 1 + max(s[-1] for s in inputs.sets)
+    found.took_part(examine_program, check_evaluate, type(inputs.task), *map(type, program.steps))
     claim.require_model(found.model_sha256)
     found.total = inputs.count(meter)
     correct = check_evaluate(program, claim.proof, meter, counts)

@@ -44,7 +44,7 @@ class Task:
         return True
 
     def labels(self, x: Array) -> Labels:
-        """The labels of sequences; `x` [sequences, positions] has the tokens that the task reads."""
+        """The labels of sequences; `x` [sequences, positions] has the tokens that are read."""
         raise NotImplementedError
 
     def words(self) -> str:
