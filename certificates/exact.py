@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from certificates.boxes import BoxSearch, range_starts
+from certificates.boxes import BoxSearch, best_division, range_starts
 from certificates.counting import MAX_ENUMERATED, GroupCounts
 from certificates.levels import LevelSearch
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
@@ -40,7 +40,9 @@ MOST_OF_ONE = 2**-8
 WIDTHS = (1, 2, 4, 8, 16, 32)
 # How often groups are chosen anew, at a higher price, where those chosen are too long a proof.
 PRICE_STEPS = 60
-# Notes on what a proof leaves out.
+# Notes on what a proof counts, and what it leaves out.
+NOTHING_LEFT_OUT = "every correct input is counted"
+PROVABLE_COUNTED = "every correct input is counted that can be within the checker's limit max_exponential_bits"
 NOT_ALL_COUNTED = "groups counted by levels of tokens, or in too few bits, may have more correct inputs"
 TOO_LITTLE_ATTENTION = "where the label's weight is too small for the checker's limit max_exponential_bits"
 
@@ -127,31 +129,33 @@ class ExactStrategy:
                         raise Declined(f"exact: more than {self.budget} operations, or too long a search")
         if ledger.exceeds(self.budget):
             raise Declined(f"exact: more than {self.budget} operations")
-        notes = [] if complete else [NOT_ALL_COUNTED]
+        notes = [NOT_ALL_COUNTED if not complete else NOTHING_LEFT_OUT if not unprovable else PROVABLE_COUNTED]
         if unprovable:
             notes.append(f"left out: {unprovable} groups of one label and one query, {TOO_LITTLE_ATTENTION}")
         return ExactProof(ledger.proof(notes), complete, in_doubt)
 
-    def _find_whole(self, label: int) -> dict[tuple[int, int], int]:
-        """Ranges (first query, width) all of whose inputs pass at once, with the number of the cheapest box."""
+    def _find_whole(self, label: int) -> dict[tuple[int, int], tuple[float, int]]:
+        """Ranges (first query, width) all of whose inputs pass at once: the least cost, and the number of the box."""
         found = {}
         for candidates in self.search.candidates[label]:
             cost = np.where(candidates.gain > 0, candidates.cost, np.inf).reshape(len(candidates.gain), -1)
             for first, row, flat in zip(candidates.first_queries, cost, cost.argmin(axis=1), strict=True):
                 if row[flat] < np.inf:
-                    found[first, candidates.width] = int(flat)
+                    found[first, candidates.width] = float(row[flat]), int(flat)
         return found
 
     def _divided(self, label: int) -> Iterator[tuple[int, int, Group | None]]:
         """Ranges (first query, width) with the group that decides all their inputs at once, and single queries."""
-        whole, query = self._whole(label), 0
-        while query <= label:
-            width = max((width for first, width in whole if first == query), default=0)
+        whole = self._whole(label)
+        # As many queries as can be, in the fewest operations.
+        scores = {at: at[1] - cost / MAX_OPERATIONS for at, (cost, _) in whole.items()}
+        query = 0
+        for first, width in [*best_division(label, self.search.widths, scores), (label + 1, 0)]:
+            for single in range(query, first):
+                yield single, 1, None
             if width:
-                yield query, width, self.search.group(label, query, width, whole[query, width])
-            else:
-                yield query, 1, None
-            query += width or 1
+                yield first, width, self.search.group(label, first, width, whole[first, width][1])
+            query = first + width
 
     # As much as pays
 
@@ -187,8 +191,8 @@ class ExactStrategy:
 
     def ways(self, label: int, first: int, width: int) -> list[Group]:
         """Groups for a range of queries, those that take the longest at the end."""
-        box = self._whole(label).get((first, width))
-        groups = [] if box is None else [self.search.group(label, first, width, box)]
+        whole = self._whole(label).get((first, width))
+        groups = [self.search.group(label, first, width, whole[1])] if whole else []
         return groups + self.levels.groups(label, first, width)
 
     def tried(self, group: Group) -> Option | None:
