@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from checker.models.program import parse_program
 from checker.rules.distribution import MAX_WEIGHT
 from checker.rules.examine import PROGRAM

@@ -11,17 +11,18 @@ from certificates.certificate_file import format_certificate
 from certificates.evaluate import choose_passes, format_claim, unlimited
 from certificates.prover import Proof
 from checker import check
-from checker.certificate import parse_certificate
-from checker.check import Verdict
+from checker.certificate import group_size
+from checker.certificate_file import parse_certificate
 from checker.errors import Declined
-from checker.groups import group_size
+from checker.header import model_hash
 from checker.inputs import Inputs
-from checker.model import model_hash, parse_model
+from checker.models.attention_only import parse_model
 from checker.rules.binomial import tail_is_at_most
 from checker.rules.certificate import parse_claim
 from checker.rules.evaluate import Sizes
 from checker.rules.examine import PROGRAM
 from checker.rules.sample import count_right, parse_sample, strata
+from checker.verdict import Verdict
 
 SAMPLES, ONE_IN = 10_000, 1000
 # Binary places of the share that is claimed.
@@ -61,7 +62,7 @@ def _kept(model_data: bytes, certificate: bytes, most: float) -> bytes:
         text = format_claim(claim.model_sha256, sum(correct for *_, correct in intervals), proof)
     else:
         model = parse_model(model_data)
-        found = parse_certificate(certificate, model)
+        found = parse_certificate(certificate)
         sizes = [group_size(group, model.positions) for group in found.groups]
         groups = tuple(g for g, size in zip(found.groups, sizes, strict=True) if 1 - g.correct / size <= most)
         text = format_certificate(replace(found, correct=sum(group.correct for group in groups), groups=groups))

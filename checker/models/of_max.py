@@ -1,9 +1,9 @@
 """A model of max-of-K as a program: the same function, one step for each line of its definition."""
 
 from checker.inputs import Inputs
-from checker.model import TENSORS, ExactModel
 from checker.models.affine import Linear
 from checker.models.attention import Attend
+from checker.models.attention_only import TENSORS, ExactModel
 from checker.models.lookup import Add, Constant, Embed, Rows
 from checker.models.program import Program
 from checker.models.syntax import Sizes, Step

@@ -15,12 +15,12 @@ from math import prod
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined
 from checker.inputs import MAX_TOKEN, Inputs, Listed
-from checker.meter import PYTHON, Meter
-from checker.model import MAX_POSITIONS
-from checker.text import Reader
+from checker.meter import Meter
+from checker.numbers.rounding import Array
+from checker.text import MAX_POSITIONS, Reader
+from checker.verdict import Verdict, percentage
 
 MAX_WEIGHT = 2**62
 # Sums of weights of the tokens below each token, and of all, for every position: [position][token].
@@ -59,9 +59,15 @@ class Distribution:
                 expected = f"expected weights of {[*sizes][:8]} tokens at {len(sizes)} positions"
                 raise Declined(f"distribution: {expected}, found {found[:8]} at {len(found)}")
 
-    def of_label(self, label: int) -> Sums | None:
-        """The sums of weights of inputs of one label; None if these weigh nothing."""
-        return next((p.sums for p in self.parts if p.first <= label <= p.last), None)
+    def of_label(self, label: int) -> Sums:
+        """The sums of weights of inputs of one label; those of no part weigh 0."""
+        found = (part.sums for part in self.parts if part.first <= label <= part.last)
+        return next(found, self.nothing)
+
+    @cached_property
+    def nothing(self) -> Sums:
+        """The sums of weights that are all 0."""
+        return [[0] * len(row) for row in self.parts[0].sums]
 
     def of_inputs(self, listed: Listed, meter: Meter) -> Array:
         """The weight of each of some inputs, as Python integers."""
@@ -86,15 +92,24 @@ class Distribution:
         return sum(int(self.of_inputs(some, meter).sum()) for some in listed)
 
 
-def of_max(distribution: Distribution, vocabulary: int) -> int:
-    """The sum of the weights of all sequences of tokens below `vocabulary`, whose label is the
-    largest token."""
-    total = 0
-    for label in range(vocabulary):
-        sums = distribution.of_label(label)
-        if sums is not None:
-            total += prod(row[label + 1] for row in sums) - prod(row[label] for row in sums)
-    return total
+def state_weight(found: Verdict, distribution: Distribution, certified: int, total: int) -> None:
+    """States what inputs weigh that are certified, of all. Raises `Declined` if none weighs more
+    than 0."""
+    if not total:
+        raise Declined("distribution: all inputs weigh 0")
+    share = percentage(certified, total)
+    these = f"inputs that weigh at least {certified} of {total} ({share})"
+    if certified == total:
+        these = f"all inputs that weigh more than 0 (together {total})"
+    what = f"under the distribution of SHA-256 {distribution.sha256}"
+    found.kind, found.statement = "distribution", f"{what}, {these} are {found.correctly()}"
+    found.further = {
+        "distribution_sha256": distribution.sha256,
+        "weight_at_least": certified,
+        "weight_total": total,
+        "weight_share": share,
+    }
+    found.took_part(state_weight)
 
 
 def _parse_part(reader: Reader, every: bool, positions: int, after: int) -> Part:

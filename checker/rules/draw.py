@@ -6,12 +6,11 @@ from hashlib import sha256
 
 import numpy as np
 
-from checker.arithmetic import Array
-from checker.certificate import Certificate
-from checker.groups import group_size
+from checker.certificate import Certificate, group_size
 from checker.inputs import LISTED, Inputs, Listed
 from checker.meter import PYTHON, Meter
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
+from checker.numbers.rounding import Array
 from checker.rules.certificate import Claim
 
 DIGEST_BITS = 256

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined, Rejected
 from checker.inputs import Listed
 from checker.meter import PYTHON, Meter
@@ -18,6 +17,7 @@ from checker.models.evaluation import MAX_ROOM, Plan, logits, stored_bits
 from checker.models.program import Program
 from checker.numbers.balls import Ball, Precision
 from checker.numbers.exact import wide
+from checker.numbers.rounding import Array
 from checker.rules.margin import NO_MARGIN, Margin, units
 from checker.text import NATURAL, Reader
 
@@ -81,18 +81,20 @@ def certified_inputs(
 ) -> Array:
     """Which of the listed inputs are certainly correct, by more than a margin, in one of the
     passes."""
-    found = np.zeros(len(listed.labels), dtype=bool)
-    size = min(plan.inputs(precision) for precision in passes)
-    for start in range(0, len(found), size):
-        tried = np.arange(start, min(start + size, len(found)))
-        for precision in passes:
-            if not len(tried):
-                break
+    numbers, labels = listed.numbers, listed.labels
+    undecided = np.arange(len(labels))
+    for precision in passes:
+        size, left = plan.inputs(precision), np.zeros(len(undecided), dtype=bool)
+        for start in range(0, len(undecided), size):
+            some = undecided[start : start + size]
             if margin != NO_MARGIN:
-                meter.add("margin", len(tried) * listed.labels.shape[1], 0)
-            balls = logits(plan, precision, listed.numbers[tried], meter)
-            found[tried] = certain(balls, listed.labels[tried], units(margin, precision.bits))
-            tried = tried[~found[tried]]
+                meter.add("margin", len(some) * labels.shape[1], 0)
+            balls = logits(plan, precision, numbers[some], meter)
+            less = units(margin, precision.bits)
+            left[start : start + size] = ~certain(balls, labels[some], less)
+        undecided = undecided[left]
+    found = np.ones(len(labels), dtype=bool)
+    found[undecided] = False
     return found
 
 

@@ -7,7 +7,7 @@ direct path less t in max-of-K. Failure: none. Operations: one subtraction for e
 table EU, or for each answer of an input of a program.
 """
 
-from checker.arithmetic import shift_up
+from checker.numbers.rounding import shift_up
 from checker.text import Reader
 
 MAX_MARGIN = 2**62

@@ -10,28 +10,28 @@ samples are found correct than claimed; a share for which k of n are more probab
 Operations: one for each attempt to draw a sample.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
-from checker.certificate import parse_certificate
+from checker.certificate_file import parse_certificate
 from checker.errors import Declined, Rejected
+from checker.groups import describe_model
+from checker.header import Header, parse_model_sha256
 from checker.meter import MAX_PROGRAM_OPERATIONS, PYTHON, Meter
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from checker.models.evaluation import Plan
 from checker.models.of_max import program_of
 from checker.models.program import Program, parse_program
 from checker.numbers.balls import Precision
 from checker.rules.binomial import tail_is_at_most
-from checker.rules.certificate import parse_claim, parse_sha256
+from checker.rules.certificate import parse_claim
+from checker.rules.distribution import Distribution
 from checker.rules.draw import Certified, by_groups, by_intervals, draw
 from checker.rules.evaluate import Sizes, certified_inputs, parse_passes, require_weights
-from checker.rules.examine import PROGRAM
+from checker.rules.examine import PROGRAM, describe_program
 from checker.text import NATURAL, Reader
-
-if TYPE_CHECKING:
-    from checker.check import Examine, Verdict
-    from checker.rules.distribution import Distribution
+from checker.verdict import Verdict, percentage
 
 # How a certificate of this kind begins, and where its own part ends.
 SAMPLE, END = b"compact-proofs-sample 1\n", b"\nend\n"
@@ -62,9 +62,9 @@ def parse_sample(data: bytes) -> Sample:
     """The claim that `data` denotes; it is read without its model. Raises `Declined`."""
     head, end, certificate = data.partition(END)
     reader = Reader(head + end, "certificate")
-    reader.take("compact-proofs-sample", "1", "\n", "model")
-    model_sha256 = parse_sha256(reader, "the model's SHA-256")
-    [samples] = reader.take("\n", "samples", (1, MAX_SAMPLES, "max_samples"), "\n")
+    reader.take("compact-proofs-sample", "1", "\n")
+    model_sha256 = parse_model_sha256(reader)
+    [samples] = reader.take("samples", (1, MAX_SAMPLES, "max_samples"), "\n")
     [one_in] = reader.take("one_in", (2, MAX_ONE_IN, "max_one_in"), "\n", "certificate")
     if certificate:
         reader.word(sha256(certificate).hexdigest())
@@ -100,20 +100,18 @@ def require_share(sample: Sample, meter: Meter) -> None:
 
 
 def examine_sample(
-    examine: "Examine",
+    examine: Callable[[bytes, bytes, Verdict, Meter, list[int], None], int],
     model_data: bytes,
     certificate_data: bytes,
-    found: "Verdict",
+    found: Verdict,
     meter: Meter,
     counts: list[int],
-    distribution: "Distribution | None",
+    distribution: Distribution | None,
 ) -> int:
     """The number of inputs proved correct by the certificate of some inputs, if there is one, which
     `examine` examines; `found` says what is stated of all."""
     sample = parse_sample(certificate_data)
-    if sample.model_sha256 != found.model_sha256:
-        expected = f"claimed SHA-256 {sample.model_sha256}"
-        raise Rejected(f"model: {expected}, found {found.model_sha256}")
+    Header(sample.model_sha256, 0).require_model(found.model_sha256)
     if distribution is not None:
         raise Declined("distribution: expected a certificate without samples")
     certificate = sample.certificate
@@ -130,25 +128,48 @@ def examine_sample(
         tried = f"{sample.right} of {sample.samples} correct"
         raise Rejected(f"sample: claimed {tried}, found {counts[-1]}")
     require_share(sample, meter)
-    found.sample(sample, correct, inside)
+    state_sample(found, sample, correct, inside)
     return correct
 
 
 def strata(
-    model_data: bytes, certificate: bytes, found: "Verdict", meter: Meter
+    model_data: bytes, certificate: bytes, found: Verdict, meter: Meter
 ) -> tuple[Program, Certified, int]:
     """The model as a program, which inputs are in groups or intervals of the certificate, and how
     many; `found` says of which model."""
     if model_data.startswith(PROGRAM):
         program = parse_program(model_data)
-        found.describe(program)
+        describe_program(found, program)
         found.total = program.inputs.count(meter)
         if certificate:
             return program, *by_intervals(program.inputs, parse_claim(certificate), meter)
     else:
         model = parse_model(model_data)
         program = program_of(model)
-        found.describe_max(model)
+        describe_model(found, model)
         if certificate:
-            return program, *by_groups(model, parse_certificate(certificate, model))
+            return program, *by_groups(model, parse_certificate(certificate))
     return program, lambda numbers, rows, labels: labels[:, 0] < 0, 0
+
+
+def state_sample(found: Verdict, sample: Sample, proved: int, inside: int) -> None:
+    """States what a sample says of all inputs; so many of those `inside` the certificate's groups
+    or intervals are `proved` correct."""
+    (numerator, places), outside = sample.share, found.total - inside
+    least = proved - (-numerator * outside >> places)
+    of_all = f"at least {least} of {found.total} inputs ({percentage(least, found.total)})"
+    confidence = f"1 - 1/{sample.one_in}"
+    drawn = f"{sample.right} of {sample.samples} samples of the other {outside} are correct"
+    found.kind, found.statement = "statistical", (
+        f"statistical: with confidence {confidence} in samples that SHA-256 draws for this claim, "
+        f"{of_all} are classified correctly: {proved} of {inside} are proved, {drawn}"
+    )
+    found.further = {
+        "confidence": confidence,
+        "samples": sample.samples,
+        "samples_correct": sample.right,
+        "sampled_inputs": outside,
+        "share_of_sampled_at_least": f"{numerator}/{1 << places}",
+        "statistically_at_least": least,
+    }
+    found.took_part(state_sample)
