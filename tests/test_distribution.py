@@ -200,7 +200,7 @@ def test_a_worst_case_is_said_in_words() -> None:
 
 def test_a_rejected_certificate_is_not_weighed() -> None:
     verdict = check(MODEL, CERTIFICATE.replace(b"\ncorrect 64\n", b"\ncorrect 65\n"), None, uniform())
-    assert (verdict.verdict, verdict.kind, verdict.further) == ("rejected", "", {})
+    assert (verdict.verdict, verdict.statement, verdict.further) == ("rejected", "", {})
 
 
 @pytest.mark.parametrize(
