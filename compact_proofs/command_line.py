@@ -39,11 +39,12 @@ from compact_proofs.shipped import MODEL, OUTPUT, shipped_models
 from compact_proofs.terminal import OutputLost, print_error, print_table, progress_bar, say, shown
 from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
 from model_export.errors import OtherFamily, UnsupportedWeights
-from model_export.output_files import require_output
+from model_export.output_files import require_output, write_whole
 from model_export.tasks import TASKS
 
 if TYPE_CHECKING:
     from compact_proofs import commands, demonstration
+    from compact_proofs.report.collect import Subject
     from model_export.floating_point import Weights
 else:
     commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
@@ -467,6 +468,70 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
     for model in models:
         if model in shipped_models() and not Path(model).exists():
             yield directory / f"{model}.model"
+
+
+@_command("Make a page about models and their proofs.", "report max.model max.certificate -o report.html")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+@click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
+@_output("PAGE")
+def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str) -> None:
+    """Write one HTML PAGE on what is proved of models, and where the rest is lost.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by strategies that take seconds. Every verdict is the
+    checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
+    """
+    from compact_proofs.report.collect import collect
+
+    # Loaded before the work, in case something is missing.
+    try:
+        from compact_proofs.report.figures import write_figures
+        from compact_proofs.report.page import page
+    except ModuleNotFoundError as error:
+        raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
+    require_output(Path(output), [Path(file) for file in files])
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start)
+        bar.start("write the page")
+        data = page(subjects)
+        write_whole(Path(output), data)
+        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes"]
+        if figures is not None:
+            bar.start("write the pictures")
+            paths = write_figures(subjects, Path(figures))
+            say_at_the_end.append(f"{shown(figures)}: {len(paths)} pictures")
+    for line in say_at_the_end:
+        say(line)
+
+
+def _counted(subjects: "Sequence[Subject]") -> str:
+    accepted = sum(proof.accepted for subject in subjects for proof in subject.proofs)
+    proofs = sum(len(subject.proofs) for subject in subjects)
+    return f"{len(subjects)} model{'s' * (len(subjects) != 1)}, {accepted} of {proofs} certificates accepted"
+
+
+@_command("Show what is in a model.", "inspect max.model max.certificate")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
+    """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by `exact`, or `evaluate`.
+    """
+    from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object, tables
+
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start, quick=True)
+    if as_json:
+        say(json.dumps({"models": [as_object(subject) for subject in subjects]}))
+        return
+    for number, table in enumerate(table for subject in subjects for table in tables(subject)):
+        say(("\n" if number else "") + printable(table.title))
+        print_table(table.columns, table.rows, words=table.words)
 
 
 @_command("Repeat the paper's study.", "study seeds --family max-of-4 --seeds 5 -o study-output")
