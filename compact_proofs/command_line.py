@@ -349,6 +349,47 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
     return EXIT_CODES[verified.verdict]
 
 
+@_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_output("BUNDLE")
+def bundle(files: tuple[str, ...], output: str) -> None:
+    """Write a BUNDLE of models and their certificates, for others to check with one command.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Every certificate is checked before. The same files give the same bytes.
+    """
+    from compact_proofs.bundles import make_bundle
+
+    with progress_bar() as bar:
+        bar.start("check the certificates")
+        names = make_bundle(files, Path(output))
+    certificates = sum(name.startswith("certificates/") for name in names)
+    data = Path(output).read_bytes()
+    counts = f"{certificates} of {len(names)} files are certificates, all accepted"
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {checker.model.model_hash(data)}")
+
+
+@_command("Check a bundle.", "verify max.zip")
+@click.argument("bundle")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
+def verify(bundle: str, as_json: bool) -> int:
+    """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
+
+    Exit codes are those of `check`: 0 only if all are accepted. The single-file checker does the same:
+    python -I checker.pyz --bundle BUNDLE.
+    """
+    from compact_proofs import bundle_file
+
+    with progress_bar() as bar:
+        bar.start("check")
+        found = bundle_file.judge(bundle)
+    try:
+        bundle_file.show(found, as_json)
+    except OSError as error:
+        raise OutputLost(str(error.strerror)) from error
+    return EXIT_CODES[found.verdict]
+
+
 @_command("Write a theorem of Coq about one model.", "theorem tiny.model tiny.certificate -o tiny.v")
 @click.argument("model")
 @click.argument("certificate")

@@ -186,7 +186,7 @@ def test_commands_of_a_page_repeat_its_verdicts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     [subject] = collect([str(tiny_model)])
-    assert [proof.strategy for proof in subject.proofs] == ["low-rank-QK", "sub-cubic", "exact"]
+    assert {proof.strategy for proof in subject.proofs} == {"low-rank-QK", "sub-cubic", "exact"}
     for proof in subject.proofs:
         for command in proof.commands:
             capsys.readouterr()
@@ -222,7 +222,8 @@ def test_worst_inputs_are_those_of_brute_force(seed: int) -> None:
         least = gap[own].min(axis=0)
         certain = abs(least) > scale  # ties differ by rounding
         assert ((least < 0) == beaten)[certain].all()
-        assert abs(margin - margins(forward.logits(example[None]), example.max(keepdims=True))[0]) <= scale
+        own_margin = margins(forward.logits(example[None]), example.max(keepdims=True))[0]
+        assert margin == own_margin or abs(margin - own_margin) <= scale  # without another output both are infinite
         if least.min() < -scale:
             assert margin < 0
         elif least.min() > scale:
