@@ -53,11 +53,12 @@ from compact_proofs.terminal import (
 )
 from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
 from model_export.errors import OtherFamily, UnsupportedWeights
-from model_export.output_files import require_output
+from model_export.output_files import require_output, write_whole
 
 if TYPE_CHECKING:
     from compact_proofs import commands, demonstration
     from compact_proofs.objects import Model
+    from compact_proofs.report.collect import Subject
     from model_export.floating_point import Weights
 else:
     commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
@@ -428,6 +429,47 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
     return EXIT_CODES[verified.verdict]
 
 
+@_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_output("BUNDLE")
+def bundle(files: tuple[str, ...], output: str) -> None:
+    """Write a BUNDLE of models and their certificates, for others to check with one command.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Every certificate is checked before. The same files give the same bytes.
+    """
+    from compact_proofs.bundles import make_bundle
+
+    with progress_bar() as bar:
+        bar.start("check the certificates")
+        names = make_bundle(files, Path(output))
+    certificates = sum(name.startswith("certificates/") for name in names)
+    data = Path(output).read_bytes()
+    counts = f"{certificates} of {len(names)} files are certificates, all accepted"
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {checker.header.model_hash(data)}")
+
+
+@_command("Check a bundle.", "verify max.zip")
+@click.argument("bundle")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
+def verify(bundle: str, as_json: bool) -> int:
+    """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
+
+    Exit codes are those of `check`: 0 only if all are accepted. The single-file checker does the same:
+    python -I checker.pyz --bundle BUNDLE.
+    """
+    from compact_proofs import bundle_file
+
+    with progress_bar() as bar:
+        bar.start("check")
+        found = bundle_file.judge(bundle)
+    try:
+        bundle_file.show(found, as_json)
+    except OSError as error:
+        raise OutputLost(str(error.strerror)) from error
+    return EXIT_CODES[found.verdict]
+
+
 @_command("Write a theorem of Coq about one model.", "theorem tiny.model tiny.certificate -o tiny.v")
 @click.argument("model")
 @click.argument("certificate")
@@ -567,6 +609,70 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
     for model in models:
         if model in shipped_models() and not Path(model).exists():
             yield directory / f"{model}.model"
+
+
+@_command("Make a page about models and their proofs.", "report max.model max.certificate -o report.html")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+@click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
+@_output("PAGE")
+def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str) -> None:
+    """Write one HTML PAGE on what is proved of models, and where the rest is lost.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by strategies that take seconds. Every verdict is the
+    checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
+    """
+    from compact_proofs.report.collect import collect
+
+    # Loaded before the work, in case something is missing.
+    try:
+        from compact_proofs.report.figures import write_figures
+        from compact_proofs.report.page import page
+    except ModuleNotFoundError as error:
+        raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
+    require_output(Path(output), [Path(file) for file in files])
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start)
+        bar.start("write the page")
+        data = page(subjects)
+        write_whole(Path(output), data)
+        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes"]
+        if figures is not None:
+            bar.start("write the pictures")
+            paths = write_figures(subjects, Path(figures))
+            say_at_the_end.append(f"{shown(figures)}: {len(paths)} pictures")
+    for line in say_at_the_end:
+        say(line)
+
+
+def _counted(subjects: "Sequence[Subject]") -> str:
+    accepted = sum(proof.accepted for subject in subjects for proof in subject.proofs)
+    proofs = sum(len(subject.proofs) for subject in subjects)
+    return f"{len(subjects)} model{'s' * (len(subjects) != 1)}, {accepted} of {proofs} certificates accepted"
+
+
+@_command("Show what is in a model.", "inspect max.model max.certificate")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
+    """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by `exact`, or `evaluate`.
+    """
+    from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object, tables
+
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start, quick=True)
+    if as_json:
+        say(json.dumps({"models": [as_object(subject) for subject in subjects]}))
+        return
+    for number, table in enumerate(table for subject in subjects for table in tables(subject)):
+        say(("\n" if number else "") + printable(table.title))
+        print_table(table.columns, table.rows, words=table.words)
 
 
 @_command("Repeat the paper's study.", "study seeds --family max-of-4 --seeds 5 -o study-output")
