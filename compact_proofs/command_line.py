@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import checker.__main__
-from certificates.progress import watched
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
 from checker.errors import Declined
 from checker.models.attention_only import ExactModel
@@ -320,6 +319,8 @@ def _strategy_names(context: click.Context, parameter: click.Parameter, incomple
 @_output("CERTIFICATE")
 def prove(model: str, strategy: str, budget: int | None, output: str, as_json: bool) -> None:
     """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
+    from certificates.progress import watched
+
     with progress_bar() as bar, watched(bar.part):
         bar.start(f"prove by {strategy}")
         found = commands.prove(model, strategy, output, budget)
@@ -432,7 +433,7 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
 @_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_output("BUNDLE")
-def bundle(files: tuple[str, ...], output: str) -> None:
+def bundle(files: tuple[str, ...], output: str, as_json: bool) -> None:
     """Write a BUNDLE of models and their certificates, for others to check with one command.
 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
@@ -445,13 +446,16 @@ def bundle(files: tuple[str, ...], output: str) -> None:
         names = make_bundle(files, Path(output))
     certificates = sum(name.startswith("certificates/") for name in names)
     data = Path(output).read_bytes()
+    sha256 = checker.header.model_hash(data)
+    if as_json:
+        say(json.dumps({"bundle": output, "bytes": len(data), "sha256": sha256, "files": sorted(names)}))
+        return
     counts = f"{certificates} of {len(names)} files are certificates, all accepted"
-    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {checker.header.model_hash(data)}")
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {sha256}")
 
 
 @_command("Check a bundle.", "verify max.zip")
 @click.argument("bundle")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
 def verify(bundle: str, as_json: bool) -> int:
     """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
 
@@ -616,7 +620,9 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
 @click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
 @_output("PAGE")
-def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str) -> None:
+def report(
+    files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str, as_json: bool
+) -> None:
     """Write one HTML PAGE on what is proved of models, and where the rest is lost.
 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
@@ -637,13 +643,15 @@ def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | N
         bar.start("write the page")
         data = page(subjects)
         write_whole(Path(output), data)
-        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes"]
         if figures is not None:
             bar.start("write the pictures")
-            paths = write_figures(subjects, Path(figures))
-            say_at_the_end.append(f"{shown(figures)}: {len(paths)} pictures")
-    for line in say_at_the_end:
-        say(line)
+        pictures = [] if figures is None else [str(path) for path in write_figures(subjects, Path(figures))]
+    if as_json:
+        say(json.dumps({"page": output, "bytes": len(data), "figures": pictures}))
+        return
+    say(f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes")
+    if figures is not None:
+        say(f"{shown(figures)}: {len(pictures)} pictures")
 
 
 def _counted(subjects: "Sequence[Subject]") -> str:
@@ -655,7 +663,6 @@ def _counted(subjects: "Sequence[Subject]") -> str:
 @_command("Show what is in a model.", "inspect max.model max.certificate")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
     """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
 
