@@ -18,7 +18,7 @@ class FirstUnique(Task):
         ordered = x[rows, order]
         differs = np.ones((x.shape[0], x.shape[1] + 1), dtype=bool)
         differs[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
-        once = np.zeros(x.shape, dtype=bool)
+        once: Array = np.zeros(x.shape, dtype=bool)
         once[rows, order] = differs[:, 1:] & differs[:, :-1]
         return x[rows, once.argmax(axis=1)[:, None]], once.any(axis=1)
 
