@@ -9,13 +9,11 @@ code or not accepted is not used, and its point is found again.
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import certificates
@@ -30,7 +28,7 @@ from checker.models.attention_only import parse_model
 from compact_proofs.commands import export
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.shipped import shipped_model
-from compact_proofs.workers import end, end_with_parent
+from compact_proofs.workers import worker_pool
 from model_export.output_files import require_output, write_whole
 
 # A price of 2**-p of all inputs for an operation is named by its p. The lower the price, the longer
@@ -107,7 +105,8 @@ def frontier(
     `prices` are `PRICES` by default; `processes` run at the same time, by default one per core.
     `starting` is called with how many tasks of how many are done, at the start and whenever one is.
 
-    Raises `Declined` for a file that is no model, `CheckerFailed` if a check does not accept.
+    Raises `Declined` for a file that is no model, `CheckerFailed` if a check does not accept, and
+    `ChildProcessError` if one of the processes is killed.
     """
     names: dict[Path, str] = {}
     for path in models:
@@ -133,31 +132,12 @@ def frontier(
     # The longest first, so that the last processes end at about the same time.
     tasks.sort(key=lambda task: task.strategy != BRUTE_FORCE)
     starting(f"0 of {len(tasks)} tasks done")
-    with closing(_in_parallel(tasks, processes)) as results_of_tasks:
-        for i, found in enumerate(results_of_tasks, 1):
+    with worker_pool(processes or os.cpu_count() or 1) as pool:
+        for i, future in enumerate(as_completed([pool.submit(find, task) for task in tasks]), 1):
             starting(f"{i} of {len(tasks)} tasks done")
-            points += [point for point in found if isinstance(point, Point)]
-            missing += [point for point in found if isinstance(point, Missing)]
+            points += [point for point in future.result() if isinstance(point, Point)]
+            missing += [point for point in future.result() if isinstance(point, Missing)]
     return points, missing
-
-
-def _in_parallel(tasks: Sequence[Task], processes: int | None) -> Generator[list[Point | Missing], None, None]:
-    if not tasks:
-        return
-    others = set(active_children())
-    # New processes rather than copies of this one, which may have threads.
-    with ProcessPoolExecutor(
-        max_workers=min(len(tasks), processes or os.cpu_count() or 1),
-        mp_context=get_context("spawn"),
-        initializer=end_with_parent,
-    ) as pool:
-        try:
-            for future in as_completed([pool.submit(find, task) for task in tasks]):
-                yield future.result()
-        except BaseException:
-            end(set(active_children()) - others)
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def find(task: Task) -> list[Point | Missing]:

@@ -17,10 +17,11 @@ from compact_proofs.commands import export, train
 from compact_proofs.study.accuracy import SAMPLE_SEED, SAMPLES, accuracy, faithfulness, read
 from compact_proofs.study.plan import WIDTH, StudyModel
 from compact_proofs.study.proofs import How, Proof, proved
-from compact_proofs.study.records import file_sha256, keep, kept, write_whole
+from compact_proofs.study.records import file_sha256, keep, kept
 from compact_proofs.study.searches import by_strategy
 from compact_proofs.study.workers import Workers, in_parallel
 from model_export.errors import UnsupportedWeights
+from model_export.output_files import write_whole
 
 
 @dataclass(frozen=True)
