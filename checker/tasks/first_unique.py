@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checker.arithmetic import Array
+from checker.numbers.rounding import Array
 from checker.tasks.task import Labels, Task
 
 
@@ -20,7 +20,7 @@ class FirstUnique(Task):
         differs[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
         once = np.zeros(x.shape, dtype=bool)
         once[rows, order] = differs[:, 1:] & differs[:, :-1]
-        return x[rows, once.argmax(axis=1)[:, None]], once.any(axis=1)
+        return x[rows, once.argmax(axis=1)[:, None]], once.sum(axis=1) > 0
 
     def words(self) -> str:
         return "the first that occurs only once of the tokens"
