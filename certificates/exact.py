@@ -14,6 +14,7 @@ import numpy as np
 from certificates.boxes import BoxSearch, best_division, range_starts
 from certificates.counting import MAX_ENUMERATED, GroupCounts
 from certificates.levels import LevelSearch
+from certificates.progress import steps
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
 from certificates.trivial import prove_trivial
 from checker.certificate import Group, group_size
@@ -111,7 +112,7 @@ class ExactStrategy:
     def _complete(self) -> ExactProof:
         """A proof that counts every group. Raises `Declined` if it would be too long, or take too long to find."""
         ledger, complete, in_doubt, unprovable = Ledger(self.prover), True, False, 0
-        for label in range(self.model.vocabulary):
+        for label in steps("count", range(self.model.vocabulary)):
             for first, width, whole in self._divided(label):
                 if whole and ledger.add(whole, group_size(whole, self.model.positions)) is not None:
                     continue
@@ -162,7 +163,7 @@ class ExactStrategy:
         """The proof that gains most within the budget, of groups bounded in several ways."""
         ranges = [Range(self, label, first, width) for label, first, width in self._widest()]
         for gain in GAINS:
-            for one in ranges:
+            for one in steps("refine", ranges):
                 one.refine(gain)
             found = [list(one.best(0.0)) for one in ranges]
             if sum(self.cost(option) for chosen in found for option in chosen) > ENOUGH or self.searched > MAX_SEARCH:
