@@ -34,7 +34,7 @@ COLUMNS = ("mutation", "tried", *OUTCOMES.values(), "other failures")
 def kernel_sha256() -> str:
     """The hash of the sources of the kernel, one after the other."""
     folder = Path(checker.__file__).parent
-    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.rglob("*.py")))).hexdigest()
 
 
 def as_object(run: Run, totals: Totals) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def page(report: Mapping[str, Any]) -> str:
         "Printed by `python -m fuzzing.report`, from what `compact-proofs fuzz --json` printed.",
         "",
         *(f"* {line}" for line in summary(report).split("\n")),
-        f"* kernel: SHA-256 `{report['kernel_sha256']}` of the files `checker/*.py`, one after the other",
+        f"* kernel: SHA-256 `{report['kernel_sha256']}` of the files of `checker/`, one after the other",
         f"* {versions}",
         "",
         f"| {' | '.join(COLUMNS)} |",

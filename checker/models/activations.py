@@ -39,7 +39,8 @@ class Relu(_OfRow):
 
 
 class _OfLogistic(_OfRow):
-    """An activation whose bounds at the two ends of a ball are made from the logistic function."""
+    """An activation of which bounds at the two ends of a ball are made from the logistic
+    function."""
 
     value: int
     # Operations on one entry in real arithmetic.

@@ -17,7 +17,8 @@ class Exponential:
     """Enclosures in fixed point of `bits` bits, for arguments of `argument_bits` fractional bits.
 
     Each is the product of the enclosures of the factors of the argument's set bits
-    (`checker.numbers.rounding.exponential_factors`), lowest bit first, every step rounded outward.
+    (`checker.numbers.rounding.exponential_factors`), lowest bit first and every step rounded
+    outward.
     """
 
     def __init__(self, argument_bits: int, bits: int) -> None:
