@@ -22,6 +22,7 @@ from checker.models.attention_only import PATHS, POSITION_PATHS, QUERIES, ExactM
 from checker.numbers.dyadic import Dyadic
 from checker.numbers.matrices import Matrices
 from checker.numbers.rounding import Array, Ends, bound, exponential, integer_array, root, shift
+from checker.rules.margin import NO_MARGIN, units
 from checker.rules.table_rule import Enclosure, TablePremises
 from checker.rules.tables import table_rule
 
@@ -117,7 +118,8 @@ class Tables:
         """The tables of outputs in fixed point of `bits` bits."""
         if bits not in self._fixed:
             names = "EU", "OV", "OV positions"
-            found = FixedTables(*(self._rounded(name, bits) for name in names))
+            direct, *others = (self._rounded(name, bits) for name in names)
+            found = FixedTables(self._less_margin(direct, bits), *others)
             self._fixed[bits] = found
             longest = max(bound(end) for table in found for end in table).bit_length()
             # The gaps of two labels are kept while those of a third are formed.
@@ -125,6 +127,16 @@ class Tables:
                 self.meter.hold("gaps", 3 * sum(low.size for low, _ in found), longest, keep=True)
             self.longest[bits] = longest
         return self._fixed[bits]
+
+    def _less_margin(self, direct: Fixed, bits: int) -> Fixed:
+        """EU less the margin of the certificate at its lower end, which is that of labels."""
+        margin = self.certificate.margin
+        if margin == NO_MARGIN:
+            return direct
+        size, less = direct.lower.size, units(margin, bits)
+        self.meter.add("margin", 0 if self._fixed else size, size * PYTHON)
+        lower = [int(k) - less for k in direct.lower.ravel()]
+        return Fixed(integer_array(lower, direct.lower.shape), direct.upper)
 
     def _exponentials(self, name: str, ends: int) -> WeightTable:
         """Enclosures of exp(score - largest upper score of the row), the lower and the upper
