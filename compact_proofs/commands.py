@@ -38,6 +38,13 @@ from model_export.training import save_weights
 from model_export.training import train as train_model
 from model_export.weights_files import Array, Checkpoint, read_checkpoint
 
+# The format of weights that have a tensor of this name, where nobody says which it is.
+FORMAT_OF = {
+    "embed.W_E": "transformer_lens",
+    "tok_embed.weight": "transformer_lens_4",
+    "embed.weight": "transformer_lens_4",
+}
+
 # What bad input leads to, from any of the functions; messages are of one line.
 ERRORS = (
     OSError,
@@ -120,8 +127,8 @@ def _export_max(checkpoint: Checkpoint, wanted: Mapping[str, str], positions: in
 def _export_program(checkpoint: Checkpoint, wanted: Mapping[str, str], agreed: str | None) -> Model:
     """A program, with what is `wanted` besides its configuration or in its place."""
     settings = {**(checkpoint.configuration or {}), **wanted}
-    if "format" not in settings and any(name in checkpoint.tensors for name in ("tok_embed.weight", "embed.weight")):
-        settings["format"] = "transformer_lens_4"
+    if "format" not in settings:
+        settings |= {"format": form for name, form in FORMAT_OF.items() if name in checkpoint.tensors}
     made = exported_program(checkpoint.tensors, settings)
     return Model(made.text.encode("ascii"), agreed, made.assumed)
 
