@@ -535,9 +535,8 @@ def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | N
     with progress_bar() as bar:
         subjects = collect(files, strategies, bar.start)
         bar.start("write the page")
-        data = page(subjects)
-        write_whole(Path(output), data)
-        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes"]
+        write_whole(Path(output), page(subjects))
+        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}"]
         if figures is not None:
             bar.start("write the pictures")
             paths = write_figures(subjects, Path(figures))
