@@ -4,8 +4,12 @@ By Sphinx, because it follows links to pages outside `docs/`, and MkDocs is not 
 needs is fetched when it is read.
 """
 
+import inspect
 import tomllib
 from pathlib import Path
+from typing import Any
+
+import compact_proofs
 
 _PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -21,10 +25,25 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 suppress_warnings = ["misc.highlighting_failure"]
 # The anchors that links between the pages have, as where the repository is shown.
 myst_heading_anchors = 4
+# Names in docstrings stand in single backticks.
+default_role = "code"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 
+
+def _list_api(app: Any, page: str, source: list[str]) -> None:
+    """All that `compact_proofs` has, in the place of one word of a page."""
+    names = [name for name in compact_proofs.__all__ if callable(getattr(compact_proofs, name))]
+    kinds = {True: "autoclass", False: "autofunction"}
+    entries = (f".. {kinds[inspect.isclass(getattr(compact_proofs, name))]}:: compact_proofs.{name}" for name in names)
+    source[0] = source[0].replace("EVERYTHING", "\n\n".join(entries))
+
+
+def setup(app: Any) -> None:
+    app.connect("source-read", _list_api)
+
+
 html_theme = "furo"
 html_title = f"{project} {version}"
-html_static_path: list[str] = []
 html_copy_source = False
+html_show_copyright = False

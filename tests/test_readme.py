@@ -62,10 +62,10 @@ def test_sessions_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     assert printed == SESSION.findall(text)
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "reading_a_verdict.md"], ids=lambda page: page.stem)
-def test_the_python_example_prints_what_it_says(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/api.md", "docs/reading_a_verdict.md"])
+def test_the_python_example_prints_what_it_says(name: str, tmp_path: Path) -> None:
     (tmp_path / "models").symlink_to(ROOT / "models")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text("utf-8"), re.DOTALL | re.MULTILINE)
     command = [sys.executable, "-c", code]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert printed.splitlines() == re.findall(r"# (.*)", code)
