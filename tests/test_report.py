@@ -18,7 +18,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from small_models import examples
 
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from compact_proofs import commands
 from compact_proofs.command_line import main
 from compact_proofs.isolated import check_isolated

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb, ctx
 
-from checker.model import Dyadic, ExactModel, parse_model
+from checker.models.attention_only import ExactModel, parse_model
 from checker.models.program import parse_program
+from checker.numbers.dyadic import Dyadic
 from checker.rules.examine import PROGRAM
 from fuzzing.program_oracle import read_program, values_of
 from model_export.floating_point import labels_of

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checker.model import ExactModel, model_hash, parse_model
+from checker.header import model_hash
+from checker.models.attention_only import ExactModel, parse_model
 from checker.models.program import Program, parse_program
 from checker.rules.examine import PROGRAM
 from compact_proofs.report.balls import Margin, margins_in_balls

@@ -11,10 +11,10 @@ from certificates.short import OverBudget
 from certificates.strategies import PROGRAM_STRATEGIES, STRATEGIES, UnknownStrategy, find_proof
 from checker import Verdict
 from checker import check as check_bytes
-from checker.certificate import Group, parse_certificate
+from checker.certificate import Group, group_size
+from checker.certificate_file import parse_certificate
 from checker.errors import Declined
-from checker.groups import group_size
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
 from compact_proofs.report.facts import ModelFacts
 from compact_proofs.report.worst_inputs import WorstInputs
 
@@ -124,7 +124,7 @@ def _proof(model: ModelFacts, name: str, strategy: str, data: bytes, commands: S
 def _lost(model: ExactModel, worst: WorstInputs | None, data: bytes) -> list[Lost]:
     """Where an accepted certificate leaves inputs out."""
     found, by_label = [], dict[int, list[Group]]()
-    for group in parse_certificate(data, model).groups:
+    for group in parse_certificate(data).groups:
         by_label.setdefault(group.label, []).append(group)
     for label in range(model.vocabulary):
         groups, query = by_label.get(label, []), 0
