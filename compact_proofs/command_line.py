@@ -72,14 +72,14 @@ LOGITS_SHOWN = 4
 class _Command(click.Command):
     """A command whose help ends with an example, printed as it is to be typed.
 
-    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    The help of `check` and `verify` ends with a code that is no verdict, because a file may be called --help.
     """
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(context, args)
         except click.exceptions.Exit as ended:
-            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
+            raise click.exceptions.Exit(USAGE if self.name in ("check", "verify") else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -432,7 +432,7 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
 @_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_output("BUNDLE")
-def bundle(files: tuple[str, ...], output: str) -> None:
+def bundle(files: tuple[str, ...], output: str, as_json: bool) -> None:
     """Write a BUNDLE of models and their certificates, for others to check with one command.
 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
@@ -445,13 +445,16 @@ def bundle(files: tuple[str, ...], output: str) -> None:
         names = make_bundle(files, Path(output))
     certificates = sum(name.startswith("certificates/") for name in names)
     data = Path(output).read_bytes()
+    if as_json:
+        sha256 = checker.header.model_hash(data)
+        say(json.dumps({"bundle": output, "files": names, "bytes": len(data), "sha256": sha256}))
+        return
     counts = f"{certificates} of {len(names)} files are certificates, all accepted"
     say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {checker.header.model_hash(data)}")
 
 
 @_command("Check a bundle.", "verify max.zip")
 @click.argument("bundle")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
 def verify(bundle: str, as_json: bool) -> int:
     """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
 
@@ -463,10 +466,14 @@ def verify(bundle: str, as_json: bool) -> int:
     with progress_bar() as bar:
         bar.start("check")
         found = bundle_file.judge(bundle)
-    try:
-        bundle_file.show(found, as_json)
-    except OSError as error:
-        raise OutputLost(str(error.strerror)) from error
+    accepted = found.verdict == "accepted"
+    if as_json:
+        say(json.dumps(asdict(found)))
+    else:
+        for name, verdict in found.certificates.items():
+            say(f"{name}: {verdict}")
+    if not (accepted and as_json):
+        say(printable(str(found)), error=not accepted)
     return EXIT_CODES[found.verdict]
 
 
@@ -616,7 +623,9 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
 @click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
 @_output("PAGE")
-def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str) -> None:
+def report(
+    files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str, as_json: bool
+) -> None:
     """Write one HTML PAGE on what is proved of models, and where the rest is lost.
 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
@@ -624,6 +633,7 @@ def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | N
     checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
     """
     from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object
 
     # Loaded before the work, in case something is missing.
     try:
@@ -632,17 +642,21 @@ def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | N
     except ModuleNotFoundError as error:
         raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
     require_output(Path(output), [Path(file) for file in files])
+    paths = []
     with progress_bar() as bar:
         subjects = collect(files, strategies, bar.start)
         bar.start("write the page")
         write_whole(Path(output), page(subjects))
-        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}"]
         if figures is not None:
             bar.start("write the pictures")
             paths = write_figures(subjects, Path(figures))
-            say_at_the_end.append(f"{shown(figures)}: {len(paths)} pictures")
-    for line in say_at_the_end:
-        say(line)
+    if as_json:
+        models = [as_object(subject) for subject in subjects]
+        say(json.dumps({"page": output, "figures": list(map(str, paths)), "models": models}))
+        return
+    say(f"{shown(output)}: {_counted(subjects)}")
+    if figures is not None:
+        say(f"{shown(figures)}: {len(paths)} pictures")
 
 
 def _counted(subjects: "Sequence[Subject]") -> str:
@@ -654,7 +668,6 @@ def _counted(subjects: "Sequence[Subject]") -> str:
 @_command("Show what is in a model.", "inspect max.model max.certificate")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
     """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
 

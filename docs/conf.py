@@ -5,11 +5,11 @@ needs is fetched when it is read.
 """
 
 import inspect
+import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import compact_proofs
 
 _PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -31,12 +31,21 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 
 
+def _entries(module: str) -> str:
+    """All that a module offers."""
+    found = {name: getattr(import_module(module), name) for name in import_module(module).__all__}
+    lines = []
+    for name, thing in found.items():
+        if inspect.isclass(thing):
+            lines.append(f".. autoclass:: {module}.{name}\n   :members:\n")
+        elif callable(thing):
+            lines.append(f".. autofunction:: {module}.{name}\n")
+    return "\n".join(lines)
+
+
 def _list_api(app: Any, page: str, source: list[str]) -> None:
-    """All that `compact_proofs` has, in the place of one word of a page."""
-    names = [name for name in compact_proofs.__all__ if callable(getattr(compact_proofs, name))]
-    kinds = {True: "autoclass", False: "autofunction"}
-    entries = (f".. {kinds[inspect.isclass(getattr(compact_proofs, name))]}:: compact_proofs.{name}" for name in names)
-    source[0] = source[0].replace("EVERYTHING", "\n\n".join(entries))
+    """The entries of a module, in the place of a line that names it."""
+    source[0] = re.sub(r"^EVERYTHING OF (\S+)$", lambda found: _entries(found[1]), source[0], flags=re.MULTILINE)
 
 
 def setup(app: Any) -> None:
