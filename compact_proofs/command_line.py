@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import checker.__main__
-from certificates.progress import watched
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
 from checker.errors import Declined
 from checker.models.attention_only import ExactModel
@@ -320,6 +319,8 @@ def _strategy_names(context: click.Context, parameter: click.Parameter, incomple
 @_output("CERTIFICATE")
 def prove(model: str, strategy: str, budget: int | None, output: str, as_json: bool) -> None:
     """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
+    from certificates.progress import watched
+
     with progress_bar() as bar, watched(bar.part):
         bar.start(f"prove by {strategy}")
         found = commands.prove(model, strategy, output, budget)
@@ -445,12 +446,12 @@ def bundle(files: tuple[str, ...], output: str, as_json: bool) -> None:
         names = make_bundle(files, Path(output))
     certificates = sum(name.startswith("certificates/") for name in names)
     data = Path(output).read_bytes()
+    sha256 = checker.header.model_hash(data)
     if as_json:
-        sha256 = checker.header.model_hash(data)
-        say(json.dumps({"bundle": output, "files": names, "bytes": len(data), "sha256": sha256}))
+        say(json.dumps({"bundle": output, "bytes": len(data), "sha256": sha256, "files": sorted(names)}))
         return
     counts = f"{certificates} of {len(names)} files are certificates, all accepted"
-    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {checker.header.model_hash(data)}")
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {sha256}")
 
 
 @_command("Check a bundle.", "verify max.zip")

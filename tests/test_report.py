@@ -46,7 +46,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with five models, a certificate of each, and the verdict of a process of its own on it."""
     folder = tmp_path_factory.mktemp("models")
     settings = {"format": "max_of_two", "eps": 1e-5, "read": "last", "task": "max", "tokens": "0-63 x2"}
-    commands.export_program(FAMILIES / "maxof2_layernorm.npz", folder / "pairs.model", settings)
+    commands.export(FAMILIES / "maxof2_layernorm.npz", folder / "pairs.model", config=settings)
     for name in FIVE:
         model = folder / f"{name}.model"
         if not model.exists():
