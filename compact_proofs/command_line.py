@@ -74,14 +74,14 @@ LOGITS_SHOWN = 4
 class _Command(click.Command):
     """A command whose help ends with an example, printed as it is to be typed.
 
-    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    The help of `check` and `verify` ends with a code that is no verdict, because a file may be called --help.
     """
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(context, args)
         except click.exceptions.Exit as ended:
-            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
+            raise click.exceptions.Exit(USAGE if self.name in ("check", "verify") else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -539,10 +539,14 @@ def verify(bundle: str, as_json: bool) -> int:
     with progress_bar() as bar:
         bar.start("check")
         found = bundle_file.judge(bundle)
-    try:
-        bundle_file.show(found, as_json)
-    except OSError as error:
-        raise OutputLost(str(error.strerror)) from error
+    accepted = found.verdict == "accepted"
+    if as_json:
+        say(json.dumps(asdict(found)))
+    else:
+        for name, verdict in found.certificates.items():
+            say(f"{name}: {verdict}")
+    if not (accepted and as_json):
+        say(printable(str(found)), error=not accepted)
     return EXIT_CODES[found.verdict]
 
 
@@ -723,6 +727,7 @@ def report(
     checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
     """
     from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object
 
     # Loaded before the work, in case something is missing.
     try:
@@ -731,20 +736,21 @@ def report(
     except ModuleNotFoundError as error:
         raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
     require_output(Path(output), [Path(file) for file in files])
+    paths = []
     with progress_bar() as bar:
         subjects = collect(files, strategies, bar.start)
         bar.start("write the page")
-        data = page(subjects)
-        write_whole(Path(output), data)
+        write_whole(Path(output), page(subjects))
         if figures is not None:
             bar.start("write the pictures")
-        pictures = [] if figures is None else [str(path) for path in write_figures(subjects, Path(figures))]
+            paths = write_figures(subjects, Path(figures))
     if as_json:
-        say(json.dumps({"page": output, "bytes": len(data), "figures": pictures}))
+        models = [as_object(subject) for subject in subjects]
+        say(json.dumps({"page": output, "figures": list(map(str, paths)), "models": models}))
         return
-    say(f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes")
+    say(f"{shown(output)}: {_counted(subjects)}")
     if figures is not None:
-        say(f"{shown(figures)}: {len(pictures)} pictures")
+        say(f"{shown(figures)}: {len(paths)} pictures")
 
 
 def _counted(subjects: "Sequence[Subject]") -> str:
