@@ -16,6 +16,8 @@ from pathlib import Path
 
 from bare_environment import bare_environment
 
+from certificates.strategies import STRATEGIES
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 SESSION = re.compile(r"^```console( timed| stranger)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -56,6 +58,19 @@ def test_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
     readme = README.read_text(encoding="utf-8")
     printed = SESSION.findall(replay(readme, tmp_path, timed=False))
     assert printed == SESSION.findall(readme)
+
+
+def test_the_table_of_the_demo_is_that_of_the_session() -> None:
+    """It is recorded by itself, because it has times."""
+    readme = README.read_text(encoding="utf-8")
+    table = {name: row.split() for name, row in re.findall(r"^ ([\w-]+) +accepted +(.*)$", readme, re.MULTILINE)}
+    size, claimed, operations = re.findall(r": (\d+) bytes by exact, claims (\d+) correct inputs in (\d+) ", readme)[0]
+    shown = [table["exact"][i].replace(",", "") for i in (3, 0, 2)]
+    assert shown == [size, claimed, operations]
+    assert table["brute-force"][0] == table["exact"][0] and list(table) == list(STRATEGIES)
+    many = int(table["brute-force"][2].replace(",", ""))
+    assert "`exact` needs a thousandth of its operations" in readme
+    assert 0.0005 < int(operations) / many < 0.0015
 
 
 def test_the_python_example_prints_what_it_says(tmp_path: Path) -> None:
