@@ -20,9 +20,9 @@ import torch
 
 from checker import check
 from checker.meter import Meter
-from checker.model import Dyadic
 from checker.models.program import Program, parse_program
 from checker.models.syntax import Step
+from checker.numbers.dyadic import Dyadic
 
 BATCH = 8192
 

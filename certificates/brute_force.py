@@ -6,6 +6,7 @@ proof, and possible only for models of few inputs.
 
 from collections.abc import Iterator
 
+from certificates.progress import steps
 from certificates.prover import Ledger, Proof, Prover
 from checker.certificate import Check, Group
 
@@ -21,7 +22,7 @@ def prove_brute_force(model_data: bytes) -> Proof:
 
 
 def _groups(vocabulary: int, bits: int, partition: int) -> Iterator[Group]:
-    for label in range(vocabulary):
+    for label in steps("try every input", range(vocabulary)):
         bands = ((label, 1),) if label else ()
         check = Check("enumerate", bits, 1, partition, None, bands)
         for query in range(label + 1):

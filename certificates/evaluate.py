@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from certificates.prover import Proof
 from checker.errors import Declined
+from checker.header import model_hash
 from checker.inputs import MAX_SEQUENCES
 from checker.meter import Meter
-from checker.model import model_hash
 from checker.models.evaluation import Plan
 from checker.models.program import Program, parse_program
 from checker.numbers.balls import Precision

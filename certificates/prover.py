@@ -9,13 +9,19 @@ from math import ceil, log, log2
 from flint import fmpz_mat
 
 from certificates.certificate_file import format_certificate
-from checker.certificate import MAX_BITS, MAX_EXPONENTIAL_BITS, MAX_PARTITIONS, Certificate, Check, Group, Table
+from checker.certificate import Certificate, Check, Group, Table
+from checker.certificate_file import MAX_BITS, MAX_EXPONENTIAL_BITS, MAX_PARTITIONS
 from checker.errors import Declined, Rejected
-from checker.groups import certified_inputs, level_bounds
+from checker.groups import certified_inputs
+from checker.header import model_hash
 from checker.meter import MAX_OPERATIONS, Meter
-from checker.model import Dyadic, ExactModel, model_hash, parse_model
-from checker.tables import Matrices, Tables
-from checker.terms import Cuts, Terms
+from checker.models.attention_only import ExactModel, parse_model
+from checker.models.tables import Tables
+from checker.models.terms import Cuts, Terms
+from checker.numbers.dyadic import Dyadic
+from checker.numbers.matrices import Matrices
+from checker.rules.group_rule import Premises
+from checker.rules.levels import level_bounds
 
 # Logits from 2**-1 to 2**LARGE_LOGIT take as many bits as a strategy says; larger ones fewer, so that
 # 64-bit words hold them.
@@ -110,7 +116,7 @@ class Prover:
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
         tokens are all in bands."""
-        last, level_terms, _ = level_bounds(self.terms, group, check, classes)
+        last, level_terms, _ = level_bounds(Premises(self.terms, group, check, classes))
         others = self.model.positions - 1
         each = zip(last, level_terms[-1], map(min, zip(*level_terms, strict=True)), strict=True)
         return [a + group.labels * b + (others - group.labels) * c for a, b, c in each]

@@ -11,7 +11,7 @@ from certificates.boxes import BoxSearch
 from certificates.hints import Shape, low_rank_table, table_paths
 from certificates.prover import Proof, Prover
 from checker.certificate import TABLES, Table
-from checker.model import ExactModel, parse_model
+from checker.models.attention_only import ExactModel, parse_model
 
 # What an operation must buy, as a share of all inputs, where no budget is given.
 DEFAULT_PRICE = 2.0**-24

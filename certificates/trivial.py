@@ -3,7 +3,8 @@
 from certificates.certificate_file import format_certificate
 from certificates.prover import Proof
 from checker.certificate import TABLES, Certificate
-from checker.model import model_hash, parse_model
+from checker.header import model_hash
+from checker.models.attention_only import parse_model
 
 
 def prove_trivial(model_data: bytes) -> Proof:

@@ -5,5 +5,5 @@ Reading order: `model` and `certificate` (what is claimed), `arithmetic`, `table
 `groups` (the rules), `check` (the verdict). `errors`, `text` and `meter` serve all of them.
 """
 
-from checker.check import Verdict as Verdict
 from checker.check import check as check
+from checker.verdict import Verdict as Verdict

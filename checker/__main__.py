@@ -17,9 +17,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import NoReturn, TextIO
 
-from checker.check import Verdict, check
+from checker.check import check
 from checker.errors import Declined
 from checker.text import MAX_FILE_BYTES, any_number_of_digits
+from checker.verdict import Verdict
 
 EXIT_CODES = {"accepted": 0, "rejected": 10, "declined": 20}
 USAGE, UNPRINTED = 2, 74

@@ -11,13 +11,12 @@ from math import prod
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined
 from checker.meter import PYTHON, Meter
-from checker.model import MAX_POSITIONS
+from checker.numbers.rounding import Array
 from checker.tasks.registry import MAX_PARAMETER, MAX_PARAMETERS, TASKS, make_task
 from checker.tasks.task import Task
-from checker.text import Reader
+from checker.text import MAX_POSITIONS, Reader
 
 MAX_TOKEN = 4095
 # The most sequences that are listed, and how many tokens at a time.

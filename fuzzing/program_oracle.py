@@ -194,6 +194,9 @@ def labels_of(program: OracleProgram, tokens: Sequence[int]) -> list[int] | None
                 depth += 1 if token == p[0] else -1
                 least = min(least, depth)
             return [int(depth == 0 and least == 0)]
+        case "first_unique":
+            once = [token for token in x if x.count(token) == 1]
+            return once[:1] or None
         case "automaton":
             return automaton_labels(p, x)
     raise ValueError(program.task)

@@ -9,7 +9,7 @@ Pass = tuple[int, int, int]
 
 TASKS = (
     *("max", "min", "kth_largest", "sort", "copy", "most_frequent", "sum_modulo", "group_product"),
-    *("induction", "palindrome", "balanced", "automaton"),
+    *("induction", "palindrome", "balanced", "automaton", "first_unique"),
 )
 MAX_TOKENS = 4
 

@@ -19,19 +19,21 @@ from small_models import shipped
 
 import compact_proofs
 from certificates.strategies import STRATEGIES, prove
-from checker import groups, tables
-from checker.arithmetic import exponential, product_down, root
-from checker.certificate import Group, parse_certificate
-from checker.check import Verdict
+from checker.certificate import Group
+from checker.certificate_file import parse_certificate, require_sizes
 from checker.errors import Rejected
-from checker.model import parse_model
+from checker.models import tables
+from checker.models.attention_only import parse_model
+from checker.numbers.rounding import exponential, product_down, root
+from checker.rules import levels
+from checker.verdict import Verdict
 from compact_proofs import single_file
 from compact_proofs.command_line import main
 from fuzzing import campaign, parsers_atheris, processes
 from fuzzing.campaign import Campaign, Totals
 from fuzzing.certificates import claiming, file_of, random_certificate
 from fuzzing.judge import Judge, Slow, Truth
-from fuzzing.kernel import KERNEL, WatchedKernel
+from fuzzing.kernel import GROUPS, KERNEL, WatchedKernel
 from fuzzing.models import Model, max_model, model_file, random_model, read_model
 from fuzzing.mutations import DESCRIPTIONS, KINDS, MUTATIONS, Case, apply
 from fuzzing.report import COLUMNS, as_object, kernel_sha256, mutations_table, page, rows
@@ -241,7 +243,7 @@ def bands_ignored(certified_inputs: CertifiedInputs) -> CertifiedInputs:
     def certified(terms: Any, group: Group) -> int:
         found = certified_inputs(terms, group)
         whole = all(sum(count * width for count, width in check.bands) == group.label for check in group.checks)
-        return found if whole or not found else KERNEL.group_size(group, terms.tables.model.positions)
+        return found if whole or not found else GROUPS.group_size(group, terms.tables.model.positions)
 
     return certified
 
@@ -257,7 +259,7 @@ def many_margins_at_the_truth(patch: pytest.MonkeyPatch) -> None:
 def test_an_unsound_kernel_is_found_out(
     sabotage: Callable[[CertifiedInputs], CertifiedInputs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KERNEL, "certified_inputs", sabotage(KERNEL.certified_inputs))
+    monkeypatch.setattr(GROUPS, "certified_inputs", sabotage(GROUPS.certified_inputs))
     monkeypatch.setattr(campaign, "SHRINK_SECONDS", 1.0)
     if sabotage is last_query_only:
         many_margins_at_the_truth(monkeypatch)
@@ -287,8 +289,8 @@ def test_a_false_total_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             raise Rejected("the total")
         return correct
 
-    check_claims = KERNEL.check_claims
-    monkeypatch.setattr(KERNEL, "check_claims", without_order)
+    check_claims = GROUPS.check_claims
+    monkeypatch.setattr(GROUPS, "check_claims", without_order)
     monkeypatch.setattr(campaign, "SHRINK_SECONDS", 1.0)
     (failure,) = campaign_of(tmp_path, SOON).run().failures
     assert failure["kind"] == "unsound" and "accepted as correct" in failure["message"]
@@ -297,7 +299,7 @@ def test_a_false_total_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("module", "name", "sabotage"),
     [
-        (groups, "product_down", lambda *arguments: product_down(*arguments) + 1),
+        (levels, "product_down", lambda *arguments: product_down(*arguments) + 1),
         (tables, "exponential", lambda *arguments, upper: exponential(*arguments, upper=False)),
         (tables, "root", lambda *arguments: (root(*arguments)[0],) * 2),
     ],
@@ -320,7 +322,7 @@ def test_an_exception_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def broken(terms: Any, group: Group) -> int:
         return 0 // (2 - group.label)
 
-    monkeypatch.setattr(KERNEL, "certified_inputs", broken)
+    monkeypatch.setattr(GROUPS, "certified_inputs", broken)
     monkeypatch.setattr(campaign, "SHRINK_SECONDS", 1.0)
     (failure,) = campaign_of(tmp_path, SOON).run().failures
     assert failure["kind"] == "raised" and failure["message"].startswith("ZeroDivisionError")
@@ -343,10 +345,10 @@ def test_a_slow_check_is_a_failure() -> None:
 
 
 def test_the_kernel_is_left_as_it_was() -> None:
-    before = KERNEL.certified_inputs
+    before = GROUPS.certified_inputs
     with WatchedKernel():
-        assert KERNEL.certified_inputs is not before
-    assert KERNEL.certified_inputs is before
+        assert GROUPS.certified_inputs is not before
+    assert GROUPS.certified_inputs is before
 
 
 # The command
@@ -367,14 +369,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_a_failure_is_named_and_ends_with_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KERNEL, "certified_inputs", one_more(KERNEL.certified_inputs))
+    monkeypatch.setattr(GROUPS, "certified_inputs", one_more(GROUPS.certified_inputs))
     monkeypatch.setattr(campaign, "SHRINK_SECONDS", 1.0)
     folders = ["-o", str(tmp_path / "failures"), "--database", str(tmp_path / "database")]
     assert main(["fuzz", "--examples", "300", "--jobs", "1", "--seed", "1", *folders]) == 1
     out = capsys.readouterr().out
     assert "unsound acceptances: 1" in out and str(tmp_path / "failures" / "unsound-1") in out
-    model, certificate = (tmp_path / "failures" / "unsound-1" / name for name in ("model", "certificate"))
-    assert parse_certificate(certificate.read_bytes(), parse_model(model.read_bytes()))
+    folder = tmp_path / "failures" / "unsound-1"
+    parsed = parse_certificate((folder / "certificate").read_bytes())
+    require_sizes(parsed, parse_model((folder / "model").read_bytes()))
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

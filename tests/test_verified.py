@@ -27,7 +27,7 @@ from verified_checker import PROGRAM, require_verified
 from certificates.exact import prove_exact
 from certificates.strategies import STRATEGIES, prove
 from checker.errors import Rejected
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from fuzzing.certificates import claiming, file_of, random_certificate
 from fuzzing.kernel import WatchedKernel
 from fuzzing.models import max_model, model_file, random_model

@@ -24,7 +24,8 @@ Inductive rule :=
 | Induction                                  (* what followed the last token where it was seen before *)
 | Palindrome
 | Balanced (opening closing : nat)
-| Automaton (backwards all : bool) (states alphabet : nat) (table outputs : list nat).
+| Automaton (backwards all : bool) (states alphabet : nat) (table outputs : list nat)
+| FirstUnique.
 
 Record task := Task { task_rule : rule; looks_at : list nat }.
 
@@ -42,6 +43,9 @@ Definition occurrences (x : list nat) (t : nat) : nat := List.length (filter (Na
 (** The token that occurs more often than every other. *)
 Definition most_frequent (x : list nat) : option nat :=
   find (fun t => forallb (fun u => (u =? t) || (occurrences x u <? occurrences x t)) x) x.
+
+(** The first token that occurs once. *)
+Definition first_unique (x : list nat) : option nat := find (fun t => occurrences x t =? 1) x.
 
 Fixpoint distinct (x : list nat) : bool :=
   match x with
@@ -112,6 +116,7 @@ Definition rule_labels (r : rule) (x : list nat) : option (list nat) :=
         let wanted := if all then read else [last read 0] in
         outputs_labels (map (fun s => nth s outputs 0) wanted)
       else None
+  | FirstUnique => option_map one (first_unique x)
   end.
 
 Definition labels (t : task) (x : list nat) : option (list nat) :=
@@ -121,7 +126,7 @@ Definition labels (t : task) (x : list nat) : option (list nat) :=
 Definition always_labelled (r : rule) : bool :=
   match r with
   | Maximum | Minimum | KthLargest _ | Sort | Copy | SumModulo _ | Palindrome => true
-  | MostFrequent | GroupProduct _ _ | Induction | Balanced _ _ | Automaton _ _ _ _ _ _ => false
+  | MostFrequent | GroupProduct _ _ | Induction | Balanced _ _ | Automaton _ _ _ _ _ _ | FirstUnique => false
   end.
 
 Lemma always_labelled_labels r x : always_labelled r = true -> rule_labels r x <> None.
@@ -133,7 +138,8 @@ Proof. now destruct r. Qed.
 
 Definition rule_words : list string :=
   ["max "; "min "; "kth_largest "; "sort "; "copy "; "most_frequent "; "sum_modulo "; "group_product ";
-   "induction "; "palindrome "; "balanced "; "automaton "].
+   "induction "; "palindrome "; "balanced "; "automaton ";
+   "first_unique "].
 
 (** The number of the rule's word, and its parameters. *)
 Definition encode_rule (r : rule) : nat * list nat :=
@@ -151,6 +157,7 @@ Definition encode_rule (r : rule) : nat * list nat :=
   | Balanced a b => (10, [a; b])
   | Automaton backwards all states alphabet table outputs =>
       (11, (if backwards then 1 else 0) :: (if all then 1 else 0) :: states :: alphabet :: table ++ outputs)
+  | FirstUnique => (12, [])
   end%nat.
 
 Definition encode_task (t : task) : nat * list nat :=
@@ -185,6 +192,7 @@ Definition decode_task (it : nat * list nat) : option task :=
           else None
       | _, _ => None
       end
+  | (12, l) => Some (Task FirstUnique l)
   | _ => None
   end%nat.
 
@@ -204,7 +212,7 @@ Definition rule_fits (r : rule) (read : nat) : bool :=
 Lemma decode_encode it t : decode_task it = Some t -> encode_task t = it.
 Proof.
   destruct it as [i l]. unfold encode_task.
-  destruct i as [|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]; cbn [decode_task]; try discriminate;
+  destruct i as [|[|[|[|[|[|[|[|[|[|[|[|[|i]]]]]]]]]]]]]; cbn [decode_task]; try discriminate;
     repeat match goal with
     | |- context [match ?l with [] => _ | _ :: _ => _ end] => destruct l; try discriminate
     end; try (intros [= <-]; reflexivity).

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array, bound
-from checker.arithmetic import shift_down as shifted_down
-from checker.arithmetic import shift_up as shifted_up
 from checker.models.affine import _OfRow
 from checker.models.syntax import VALUE, View, Work, price
 from checker.numbers.balls import Ball, Precision
 from checker.numbers.exact import add, shift_up, wide
+from checker.numbers.rounding import Array, bound
+from checker.numbers.rounding import shift_down as shifted_down
+from checker.numbers.rounding import shift_up as shifted_up
 
 # The gate of gelu_new is A (x + B x**3), with the numbers of float64 that the usual code has for
 # 2 sqrt(2 / pi) and 0.044715: integer times 2**exponent.
@@ -38,16 +38,12 @@ class Relu(_OfRow):
         return Ball(np.maximum(ball.centres, 0), ball.radii)
 
 
-class _Gated(_OfRow):
-    """x / (1 + exp(-gate(x))) for a gate that ascends."""
+class _OfLogistic(_OfRow):
+    """An activation of which bounds at the two ends of a ball are made from the logistic function."""
 
     value: int
     # Operations on one entry in real arithmetic.
     operations: int
-
-    def gate(self, arguments: Array, end: int, precision: Precision) -> Array:
-        """Lower (`end` 0) or upper (1) bounds of the gate, in the fixed point of the arguments."""
-        raise NotImplementedError
 
     def work(self, view: View) -> list[Work]:
         ball, precision = view.ball(view.places[0]), view.precision
@@ -56,6 +52,14 @@ class _Gated(_OfRow):
         bits = max(bits + precision.weight_bits, 2 * precision.exponential_bits + 1)
         machine = (60 + 16 * (precision.bits + 8)) * ball.columns * price(bits)
         return [(view.places, self.operations * ball.columns, machine)]
+
+
+class _Gated(_OfLogistic):
+    """x / (1 + exp(-gate(x))) for a gate that ascends."""
+
+    def gate(self, arguments: Array, end: int, precision: Precision) -> Array:
+        """Lower (`end` 0) or upper (1) bounds of the gate, in the fixed point of the arguments."""
+        raise NotImplementedError
 
     def enclose(self, view: View) -> Ball:
         ball, precision = view.ball(view.places[0]), view.precision

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined, Rejected
 from checker.inputs import Listed
 from checker.meter import PYTHON, Meter
@@ -18,6 +17,7 @@ from checker.models.evaluation import MAX_ROOM, Plan, logits, stored_bits
 from checker.models.program import Program
 from checker.numbers.balls import Ball, Precision
 from checker.numbers.exact import wide
+from checker.numbers.rounding import Array
 from checker.text import NATURAL, Reader
 
 MAX_PASSES = 8
@@ -73,16 +73,15 @@ def certified_inputs(
     plan: Plan, passes: Sequence[Precision], listed: Listed, meter: Meter
 ) -> int:
     """How many of the listed inputs are certainly correct in one of the passes."""
-    found, size = 0, min(plan.inputs(precision) for precision in passes)
-    for start in range(0, len(listed.labels), size):
-        numbers, labels = (x[start : start + size] for x in (listed.numbers, listed.labels))
-        for precision in passes:
-            if not len(labels):
-                break
-            undecided = ~certain(logits(plan, precision, numbers, meter), labels)
-            found += int((~undecided).sum())
-            numbers, labels = numbers[undecided], labels[undecided]
-    return found
+    numbers, labels, total = listed.numbers, listed.labels, len(listed.labels)
+    for precision in passes:
+        size, undecided = plan.inputs(precision), np.zeros(len(labels), dtype=bool)
+        for start in range(0, len(labels), size):
+            some = slice(start, start + size)
+            balls = logits(plan, precision, numbers[some], meter)
+            undecided[some] = ~certain(balls, labels[some])
+        numbers, labels = numbers[undecided], labels[undecided]
+    return total - len(labels)
 
 
 def require_weights(program: Program, passes: Sequence[Sizes], meter: Meter) -> None:

@@ -5,6 +5,7 @@ from checker.tasks.automaton import Automaton
 from checker.tasks.balanced import Balanced
 from checker.tasks.copy import Copy
 from checker.tasks.extrema import KthLargest, Max, Min, Sort
+from checker.tasks.first_unique import FirstUnique
 from checker.tasks.group_product import GroupProduct
 from checker.tasks.induction import Induction
 from checker.tasks.most_frequent import MostFrequent
@@ -25,6 +26,7 @@ TASKS: tuple[type[Task], ...] = (
     Palindrome,
     Balanced,
     Automaton,
+    FirstUnique,
 )
 MAX_PARAMETERS = 2**20
 MAX_PARAMETER = 2**31 - 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from checker.model import model_hash
+from checker.header import model_hash
 from compact_proofs.frontier import code_version
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.study.records import file_sha256, keep, kept

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from certificates.short import OverBudget
 from checker.errors import Declined
-from checker.model import model_hash
+from checker.header import model_hash
 from compact_proofs.commands import export, train
 from compact_proofs.study.accuracy import SAMPLE_SEED, SAMPLES, accuracy, faithfulness, read
 from compact_proofs.study.plan import WIDTH, StudyModel

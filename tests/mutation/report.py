@@ -55,7 +55,7 @@ def sample(step: int) -> list[str]:
 
 
 def function_of(mutant: str) -> str:
-    """`checker.tables.xǁMatricesǁsum__mutmut_3` is a mutant of `checker.tables.Matrices.sum`."""
+    """`checker.numbers.matrices.xǁMatricesǁsum__mutmut_3` is a mutant of `checker.numbers.matrices.Matrices.sum`."""
     module, _, name = mutant.rpartition(".")
     name = name.split("__mutmut_")[0]
     return f"{module}.{name[2:] if name.startswith('x_') else name[1:].strip('ǁ').replace('ǁ', '.')}"

@@ -12,31 +12,38 @@ for every o other than m (`docs/semantics.md`).
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from checker.arithmetic import Array, Ends
 from checker.errors import Rejected
 from checker.meter import PYTHON, WORD_BITS, Meter, words
-from checker.model import MAX_VOCABULARY
-from checker.tables import Fixed, Tables
+from checker.models.attention_only import MAX_VOCABULARY
+from checker.models.tables import Fixed, Tables
+from checker.numbers.rounding import Array, Ends
 
 # What it takes to remember a class of outputs.
 SPAN_BITS = 512
 
 Cuts = tuple[int, ...]
-# Lower bounds of D [query, class], V [token, class] and P [position, class] for one label and some
-# classes of outputs, the label left out; queries and tokens up to the label.
-Gaps = tuple[Array, Array, Array]
+
+
+class Gaps(NamedTuple):
+    """Lower bounds for one label and some classes of outputs, the label left out; queries and
+    tokens up to the label."""
+
+    direct: Array  # D [query, class]
+    tokens: Array  # V [token, class]
+    positions: Array  # P [position, class]
 
 
 def class_gaps(table: Fixed, rows: int, label: int, cuts: Cuts) -> Array:
     """For the first `rows` rows, the lower bound at the label minus the largest upper bound of a
     class."""
-    lower, upper = table[0][:rows], table[1][:rows].copy()
+    lower, upper = table.lower[:rows], table.upper[:rows].copy()
     # A neighbour of the label in its own class, where there is one, stands in for it.
-    upper[:, label] = upper[:, label - 1 if label not in cuts else min(label + 1, cuts[-1] - 1)]
+    neighbour = label - 1 if label not in cuts else min(label + 1, cuts[-1] - 1)
+    upper[:, label] = upper[:, neighbour]
     return lower[:, [label]] - np.maximum.reduceat(upper, cuts[:-1], axis=1)
 
 
@@ -76,17 +83,17 @@ class Terms:
         found, rows = self._gaps(label, bits, cuts), label + 1
         if len(classes) < len(cuts) - 1:
             found = found.take(classes, 1)
-        return found[:rows], found[rows : 2 * rows], found[2 * rows :]
+        return Gaps(found[:rows], found[rows : 2 * rows], found[2 * rows :])
 
     def _find_gaps(self, label: int, bits: int, cuts: Cuts) -> Array:
         """The gaps of all classes: D, and below it V and P."""
-        (eu, ov, positions), rows = self.tables.fixed(bits), label + 1
+        tables, rows = self.tables.fixed(bits), label + 1
         longest = self.tables.longest[bits]
         word = 16 + words(longest) if longest > WORD_BITS else 1
-        self.meter.add("gaps", 0, 5 * (rows + len(positions[0])) * cuts[-1] * word)
-        parts = zip(eu, ov, positions, strict=True)
-        lower, upper = (np.concatenate((d[:rows], v[:rows], p)) for d, v, p in parts)
-        return class_gaps((lower, upper), len(lower), label, cuts)
+        self.meter.add("gaps", 0, 5 * (rows + len(tables.positions.lower)) * cuts[-1] * word)
+        parts = zip(tables.direct, tables.tokens, tables.positions, strict=True)
+        every = Fixed(*(np.concatenate((d[:rows], v[:rows], p)) for d, v, p in parts))
+        return class_gaps(every, len(every.lower), label, cuts)
 
     def long_gaps(self, rule: str, bits: int, entries: int) -> int:
         """What sums and extrema of so many entries of gaps cost more where these are long
@@ -109,12 +116,12 @@ class Terms:
         longest = words(self.tables.certificate.exponential_bits + bits)
         price = (2 * len(cuts) + 1) * (PYTHON + longest**2) + cuts[-1] * (16 + longest // 2)
         self.meter.add("weights", count, len(queries) * price)
-        (_, high), (position_low, position_high) = self.tables.weights
+        tokens, positions = self.tables.weights
         own, bands, spans = 1 << bits, [0] * (len(cuts) - 1), list(map(slice, cuts, cuts[1:]))
         for query in queries:
-            least, weights = self._label_factor(query, label)[0], high[query]
-            of_position = min(position_low[query][:-1]) << bits
-            own = min(own, of_position // max(position_high[query][:-1]))
+            least, weights = self._label_factor(query, label)[0], tokens.upper[query]
+            of_position = min(positions.lower[query][:-1]) << bits
+            own = min(own, of_position // max(positions.upper[query][:-1]))
             found = [-(-(max(weights[band]) << bits) // least) for band in spans]
             bands = list(map(max, bands, found))
         return bands, own
@@ -123,11 +130,14 @@ class Terms:
         self, label: int, query: int, tokens: Iterable[int], position: int, bits: int
     ) -> Ends:
         """Lower and upper bounds of the weights of `tokens` at `position`."""
-        (token_low, token_high), (low, high) = self.tables.weights
+        parts, positions = self.tables.weights
         _, least, most = self._label_factor(query, label)
-        below, above = low[query][position] << bits, high[query][position] << bits
-        lower = [token_low[query][t] * below // most for t in tokens]
-        return lower, [-(-token_high[query][t] * above // least) for t in tokens]
+        low, high = parts.lower[query], parts.upper[query]
+        below, above = positions.lower[query][position], positions.upper[query][position]
+        below, above = below << bits, above << bits
+        lower = [low[token] * below // most for token in tokens]
+        upper = [-(-high[token] * above // least) for token in tokens]
+        return Ends(lower, upper)
 
     def add_weights(self, count: int, bits: int) -> None:
         """Meters so many calls of `token_weights` for a token."""
@@ -138,9 +148,12 @@ class Terms:
     def _find_label_factor(self, query: int, label: int) -> tuple[int, int, int]:
         """What weights are divided by: the least of the label's; and, times the largest position
         factor, the least and the most. Raises `Rejected` if it may be zero."""
-        (low, high), (position_low, position_high) = self.tables.weights
-        least, top = low[query][label], max(position_low[query][:-1])
+        tokens, positions = self.tables.weights
+        least, top = tokens.lower[query][label], max(positions.lower[query][:-1])
         if least <= 0 or top <= 0:
-            at = f"query {query} label {label} exponential_bits {self.tables.certificate.exponential_bits}"
-            raise Rejected(f"weights: {at}: expected a positive lower bound of the label's weight, found 0")
-        return least, least * top, high[query][label] * max(position_high[query][:-1])
+            bits = self.tables.certificate.exponential_bits
+            at = f"query {query} label {label} exponential_bits {bits}"
+            expected = "expected a positive lower bound of the label's weight, found 0"
+            raise Rejected(f"weights: {at}: {expected}")
+        most = tokens.upper[query][label] * max(positions.upper[query][:-1])
+        return least, least * top, most

@@ -9,22 +9,26 @@ excludes overflow, and unbounded Python integers otherwise; the values are the s
 from collections.abc import Sequence
 from functools import lru_cache
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from checker.meter import Meter, product_price
 
 Array = np.ndarray[Any, Any]
-# Lower and upper bounds of some numbers.
-Ends = tuple[list[int], list[int]]
-
 # Sums of at most 2**6 table entries and products below PRODUCT_LIMIT stay inside a signed 64-bit
 # word.
 ENTRY_LIMIT = 2**55
 PRODUCT_LIMIT = 2**62
 # Exponentials are tabulated for so many bits of their arguments.
 COMMON_BITS = 9
+
+
+class Ends(NamedTuple):
+    """Lower and upper bounds of some numbers."""
+
+    lower: list[int]
+    upper: list[int]
 
 
 def shift_down(number: int, shift: int) -> int:
@@ -40,17 +44,21 @@ def shift_up(number: int, shift: int) -> int:
 def shift(numbers: Sequence[int], by: int) -> Ends:
     """floor and ceil of k * 2**by for each of `numbers` k."""
     if by >= 0:
-        return [k << by for k in numbers], [k << by for k in numbers]
-    return [k >> -by for k in numbers], [-(-k >> -by) for k in numbers]
+        return Ends([k << by for k in numbers], [k << by for k in numbers])
+    return Ends([k >> -by for k in numbers], [-(-k >> -by) for k in numbers])
 
 
 def root(numbers: Sequence[int], by: int, divisor: int) -> Ends:
     """floor and ceil of k * 2**by / sqrt(divisor) for each of `numbers` k, for divisor > 0."""
-    divisor, squares = divisor << max(0, -2 * by), [k * k << max(0, 2 * by) for k in numbers]
-    down = [isqrt(square // divisor) for square in squares]
-    up = [k + (k * k * divisor != square) for k, square in zip(down, squares, strict=True)]
-    signed = list(zip(numbers, down, up, strict=True))
-    return [a if k >= 0 else -b for k, a, b in signed], [b if k >= 0 else -a for k, a, b in signed]
+    lower, upper = [], []
+    divisor <<= max(0, -2 * by)
+    for k in numbers:
+        square = k * k << max(0, 2 * by)
+        down = isqrt(square // divisor)
+        up = down + (down * down * divisor != square)
+        lower.append(down if k >= 0 else -up)
+        upper.append(up if k >= 0 else -down)
+    return Ends(lower, upper)
 
 
 def norm_up(square: int, shift: int) -> int:
