@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from bare_environment import bare_environment
 
+from certificates.strategies import STRATEGIES
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 # Each page's sessions are one after the other in a folder of their own.
@@ -60,6 +62,19 @@ def test_sessions_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     printed = SESSION.findall(replay(text, tmp_path, timed=False))
     assert printed == SESSION.findall(text)
+
+
+def test_the_table_of_the_demo_is_that_of_the_session() -> None:
+    """It is recorded by itself, because it has times."""
+    readme = README.read_text(encoding="utf-8")
+    table = {name: row.split() for name, row in re.findall(r"^ ([\w-]+) +accepted +(.*)$", readme, re.MULTILINE)}
+    size, claimed, operations = re.findall(r": (\d+) bytes by exact, claims (\d+) correct inputs in (\d+) ", readme)[0]
+    shown = [table["exact"][i].replace(",", "") for i in (3, 0, 2)]
+    assert shown == [size, claimed, operations]
+    assert table["brute-force"][0] == table["exact"][0] and list(table) == list(STRATEGIES)
+    many = int(table["brute-force"][2].replace(",", ""))
+    assert "`exact` needs a thousandth of its operations" in readme
+    assert 0.0005 < int(operations) / many < 0.0015
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/api.md", "docs/reading_a_verdict.md"])
