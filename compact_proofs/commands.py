@@ -128,7 +128,8 @@ def _export_program(checkpoint: Checkpoint, wanted: Mapping[str, str], agreed: s
     """A program, with what is `wanted` besides its configuration or in its place."""
     settings = {**(checkpoint.configuration or {}), **wanted}
     if "format" not in settings:
-        settings |= {"format": form for name, form in FORMAT_OF.items() if name in checkpoint.tensors}
+        forms = [form for name, form in FORMAT_OF.items() if name in checkpoint.tensors]
+        settings |= {"format": forms[-1]} if forms else {}
     made = exported_program(checkpoint.tensors, settings)
     return Model(made.text.encode("ascii"), agreed, made.assumed)
 
