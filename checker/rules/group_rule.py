@@ -6,8 +6,8 @@ from itertools import accumulate
 
 from checker.certificate import Check, Group
 from checker.errors import Rejected
-from checker.models.terms import Cuts, Gaps, Terms
-from checker.numbers.rounding import Array, Ends, product_down
+from checker.models.terms import Cuts, Gaps, Terms, product_down
+from checker.numbers.rounding import Array, Ends
 from checker.text import Reader
 
 
