@@ -418,7 +418,7 @@ def enumerated(
         patch.setattr(kernel, "position_bounds", lambda *arguments: known)
         check = step("enumerate", BITS, margin, ())
         left_out = check_enumerate(
-            Premises(cast(Terms, SimpleNamespace(meter=meter)), group, check, [0] * len(base))
+            Premises(cast(Terms, SimpleNamespace(meter=meter, weighing=None)), group, check, [0] * len(base))
         ).left_out
     return group_size(group, len(bounds) + 1) - left_out, meter.taken()
 
