@@ -16,7 +16,7 @@ import torch
 from compact_proofs import check, evaluate, export, prove
 
 sys.path.append(str(Path(__file__).parent.parent / "docs" / "examples"))
-from in_memory import CFG, trained  # noqa: E402
+from in_memory import CFG, trained
 
 VERSION = int(version("transformer-lens").partition(".")[0])
 INPUTS = torch.tensor(list(product(range(CFG["d_vocab"]), repeat=2)))
