@@ -17,9 +17,10 @@ from checker.certificate import Check, Group, group_size
 from checker.certificate_file import MAX_BITS
 from checker.counting import Span, count_sums
 from checker.meter import Meter
-from checker.numbers.rounding import PRODUCT_LIMIT
+from checker.numbers.rounding import PRODUCT_LIMIT, shift_down
 from checker.rules.enumerate import MAX_SUMS_AT_ONCE, position_bounds
 from checker.rules.group_rule import Premises
+from checker.rules.margin import units
 from checker.rules.registry import group_rule
 
 # When sequences of tokens are counted one by one, by how many units the terms may differ of the tokens in the
@@ -167,6 +168,9 @@ class GroupCounts:
         others = self.prover.model.positions - 1
         tables = self.prover.terms.tables.fixed(bits)
         gaps = [high[:, [label]].astype(object) - low[:, outputs].astype(object) for low, high in tables]
+        # The margin is taken from lower ends, which are those of other outputs here: the label is to lose it.
+        margin = self.prover.terms.tables.certificate.margin
+        gaps[0] -= units(margin, bits) + shift_down(margin[0], margin[1] + bits)
         cuts = [0, *accumulate(width for count, width in check.bands for _ in range(count))]
         tokens = [*range(cuts[-1]), label]
         terms = []

@@ -20,6 +20,7 @@ from certificates.trivial import prove_trivial
 from checker.certificate import Group, group_size
 from checker.errors import Declined, Rejected
 from checker.meter import MAX_OPERATIONS
+from checker.rules.margin import NO_MARGIN, Margin
 
 # What a proof may take of what the kernel allows, and the machine operations that a search may take.
 MOST = MAX_OPERATIONS // 4 * 3
@@ -62,20 +63,28 @@ def prove_exact(model_data: bytes) -> bytes:
     return exact_proof(model_data).proof.certificate
 
 
-def exact_proof(model_data: bytes, budget: int | None = None) -> ExactProof:
-    """A proof of the same within a budget of operations, and whether it counts every correct input."""
-    strategy = ExactStrategy(model_data, NORMAL, budget)
+def exact_proof(model_data: bytes, budget: int | None = None, margin: Margin = NO_MARGIN) -> ExactProof:
+    """A proof of the same by more than a margin within a budget of operations, and whether it counts every input that
+    is so correct."""
+    strategy = ExactStrategy(model_data, NORMAL, budget, margin)
     found, model = strategy.prove(), strategy.model
     if found.in_doubt and model.vocabulary * max(model.vocabulary, model.positions) <= MAX_DEEP:
-        found = max(ExactStrategy(model_data, DEEP, budget).prove(), found, key=lambda one: one.proof.rank)
+        found = max(ExactStrategy(model_data, DEEP, budget, margin).prove(), found, key=lambda one: one.proof.rank)
     return found
 
 
 class ExactStrategy:
     """The strategy for one model, within a `budget` of operations or, if that is None, what the kernel allows."""
 
-    def __init__(self, model_data: bytes, precision: Precision = NORMAL, budget: int | None = None) -> None:
-        self.model_data, self.prover = model_data, Prover(model_data, precision=precision)
+    def __init__(
+        self,
+        model_data: bytes,
+        precision: Precision = NORMAL,
+        budget: int | None = None,
+        margin: Margin = NO_MARGIN,
+    ) -> None:
+        self.model_data, self.margin = model_data, margin
+        self.prover = Prover(model_data, precision=precision, margin=margin)
         self.model = self.prover.model
         self.budget = MOST if budget is None else min(MOST, budget)
         self.search = BoxSearch(self.prover, whole=True)
@@ -87,7 +96,7 @@ class ExactStrategy:
     def prove(self) -> ExactProof:
         """Every group counted if it can be, and otherwise as much as pays."""
         if self.prover.table_operations[0] > self.budget:
-            return ExactProof(prove_trivial(self.model_data), complete=False, in_doubt=False)
+            return ExactProof(prove_trivial(self.model_data, self.margin), complete=False, in_doubt=False)
         if self._estimate() <= MOST:
             try:
                 return self._complete()
@@ -178,7 +187,7 @@ class ExactStrategy:
                 if proof is not None:
                     return proof
             price = price * 1.25 or GAINS[-1]
-        return prove_trivial(self.model_data)
+        return prove_trivial(self.model_data, self.margin)
 
     def _widest(self) -> Iterator[tuple[int, int, int]]:
         """Ranges of queries (label, first query, width), as wide as can be, those of most inputs first."""

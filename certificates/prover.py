@@ -22,6 +22,7 @@ from checker.numbers.dyadic import Dyadic
 from checker.numbers.matrices import Matrices
 from checker.rules.group_rule import Premises
 from checker.rules.levels import level_bounds
+from checker.rules.margin import NO_MARGIN, Margin
 
 # Logits from 2**-1 to 2**LARGE_LOGIT take as many bits as a strategy says; larger ones fewer, so that
 # 64-bit words hold them.
@@ -75,13 +76,18 @@ class Option:
 
 
 class Prover:
-    """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
+    """A model under proof, of being correct by more than a margin: its tables as the kernel encloses them, and the
+    partitions in use."""
 
     def __init__(
-        self, model_data: bytes, tables: Sequence[Table] = ((), (), ()), precision: Precision = NORMAL
+        self,
+        model_data: bytes,
+        tables: Sequence[Table] = ((), (), ()),
+        precision: Precision = NORMAL,
+        margin: Margin = NO_MARGIN,
     ) -> None:
         enclose = enclosed_exactly if not any(tables) else enclosed
-        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision)
+        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision, margin)
         self.model: ExactModel = self._enclosed.model
         # What is certain before any group.
         self.unproved: Certificate = self._enclosed.certificate
@@ -146,7 +152,9 @@ class Prover:
         return ledger.proof(notes)
 
 
-def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision) -> tuple[Tables, tuple[int, int]]:
+def enclosed(
+    model_data: bytes, tables: tuple[Table, ...], precision: Precision, margin: Margin
+) -> tuple[Tables, tuple[int, int]]:
     """The tables of a model as the kernel encloses them for a certificate of nothing, and the operations it takes
     before there are attention weights, as it counts and as it prices them."""
     model = parse_model(model_data)
@@ -158,6 +166,7 @@ def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision)
         tables=tables,
         partitions=(),
         groups=(),
+        margin=margin,
     )
     found = Tables(model, unproved, Meter())
     return found, (found.meter.operations, found.meter.machine_operations)

@@ -87,8 +87,8 @@ def parse_certificate(data: bytes) -> Certificate:
     [count] = reader.take("groups", NATURAL, "\n")
     groups = tuple(_parse_group(reader, partitions) for _ in range(count))
     reader.end()
-    bits = score_bits, exponential_bits
-    return Certificate(header.model_sha256, header.correct, *bits, tables, partitions, groups)
+    claim, bits = (header.model_sha256, header.correct), (score_bits, exponential_bits)
+    return Certificate(*claim, *bits, tables, partitions, groups, margin=header.margin)
 
 
 def require_sizes(certificate: Certificate, model: ExactModel) -> None:

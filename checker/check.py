@@ -3,9 +3,10 @@
 import time
 
 from checker.errors import Declined, Rejected
-from checker.families import FAMILIES
+from checker.families import examine_of
 from checker.header import model_hash
 from checker.meter import Meter
+from checker.rules.distribution import parse_distribution
 from checker.rules.registry import VERIFIED_RULES
 from checker.text import any_number_of_digits
 from checker.verdict import Verdict, percentage
@@ -13,9 +14,13 @@ from checker.verdict import Verdict, percentage
 
 @any_number_of_digits()
 def check(
-    model_data: bytes, certificate_data: bytes, counts: list[int] | None = None
+    model_data: bytes,
+    certificate_data: bytes,
+    counts: list[int] | None = None,
+    distribution_data: bytes | None = None,
 ) -> Verdict:
-    """Check a certificate against a model, both given as the bytes of their files.
+    """Check a certificate against a model, both given as the bytes of their files, and weigh what it
+    proves by a distribution, if there is one.
 
     To `counts`, if given, is appended how many inputs are found certified, in each group or
     interval.
@@ -29,9 +34,12 @@ def check(
     try:
         found.model_bytes, found.certificate_bytes = len(model_data), len(certificate_data)
         found.model_sha256 = model_hash(model_data)
-        family = next(f for f in FAMILIES if model_data.startswith(f.start))
-        correct = family.examine(model_data, certificate_data, found, meter, counts)
+        distribution = None if distribution_data is None else parse_distribution(distribution_data)
+        examine = examine_of(model_data, certificate_data)
+        correct = examine(model_data, certificate_data, found, meter, counts, distribution)
         found.correct_at_least, found.share = correct, percentage(correct, found.total)
+        if not found.kind:
+            found.kind, found.statement = "count", found.counted()
         found.verdict = "accepted"
     except (Declined, Rejected) as error:
         found.verdict = "rejected" if isinstance(error, Rejected) else "declined"

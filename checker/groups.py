@@ -10,9 +10,12 @@ from checker.meter import PYTHON, Meter
 from checker.models.attention_only import ExactModel, parse_model
 from checker.models.tables import Tables
 from checker.models.terms import Cuts, Terms
+from checker.rules.distribution import Distribution, state_weight
 from checker.rules.group_rule import Premises
+from checker.rules.margin import decimal
 from checker.rules.registry import group_rule
 from checker.rules.tables import table_rule
+from checker.rules.weigh import Weighing
 from checker.verdict import Verdict
 
 
@@ -31,10 +34,13 @@ def needed_classes(check: Check, cuts: Cuts, label: int, covered: int) -> list[i
 
 def certified_inputs(terms: Terms, group: Group) -> int:
     """How many inputs of `group` its checks certify: all but those that some check leaves out.
+    They are weighed by `terms.weighing`, if there is one.
 
     Raises `Rejected` if an output other than the label is covered by no check.
     """
-    certified = group_size(group, terms.tables.model.positions)
+    certified, weighing = group_size(group, terms.tables.model.positions), terms.weighing
+    if weighing is not None:
+        weighing.start(group)
     covered = 1 << group.label  # one bit for each output
     for check in group.checks:
         cuts = terms.partitions[check.partition]
@@ -49,16 +55,24 @@ def certified_inputs(terms: Terms, group: Group) -> int:
     if uncovered:
         first = (uncovered & -uncovered).bit_length() - 1
         raise Rejected(f"{group}: expected a check of every output, found none of output {first}")
+    if weighing is not None:
+        weighing.end()
     return max(0, certified)
 
 
 def check_claims(
-    model: ExactModel, sha256: str, certificate: Certificate, meter: Meter, counts: list[int]
+    model: ExactModel,
+    sha256: str,
+    certificate: Certificate,
+    meter: Meter,
+    counts: list[int],
+    weighing: Weighing | None = None,
 ) -> int:
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that
     fails: what it says is not established by the rules, whether it is true or not.
 
-    What is found in each group is appended to `counts`, that of the failing claim last.
+    What is found in each group is appended to `counts`, that of the failing claim last, and weighed
+    if there is something to weigh by.
     """
     certificate.require_model(sha256)
     if not certificate.groups and not certificate.correct:
@@ -68,6 +82,7 @@ def check_claims(
     lines = sum(1 + len(group.checks) for group in certificate.groups)
     meter.add("embedding", 0, 160 * numbers + 16 * PYTHON * lines)
     terms = Terms(Tables(model, certificate, meter), certificate.partitions, meter)
+    terms.weighing = weighing
     correct, done = 0, (-1, -1)
     for group in certificate.groups:
         label, first, last = group.label, group.first_query, group.last_query
@@ -87,16 +102,32 @@ def check_claims(
     return correct
 
 
+def describe_model(found: Verdict, model: ExactModel) -> None:
+    """Says which model a verdict is about, and of which inputs."""
+    found.total, found.task = model.total, model.task
+    found.tokens, found.positions = model.vocabulary, model.positions
+
+
 def examine_groups(
-    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter, counts: list[int]
+    model_data: bytes,
+    certificate_data: bytes,
+    found: Verdict,
+    meter: Meter,
+    counts: list[int],
+    distribution: Distribution | None,
 ) -> int:
     """The number of inputs proved correct of a model of version 1; `found` says of which."""
     model = parse_model(model_data)
-    found.total, found.task = model.total, model.task
-    found.tokens, found.positions = model.vocabulary, model.positions
+    describe_model(found, model)
     certificate = parse_certificate(certificate_data)
+    found.margin = decimal(certificate.margin)
     require_sizes(certificate, model)
     rules = {check.rule for group in certificate.groups for check in group.checks}
     found.took_part(Terms, *(table_rule(table).check for table in certificate.tables))
     found.took_part(check_claims, *(group_rule(rule).check for rule in rules))
-    return check_claims(model, found.model_sha256, certificate, meter, counts)
+    weighing = None if distribution is None else Weighing(distribution, model, meter)
+    sha256 = found.model_sha256
+    correct = check_claims(model, sha256, certificate, meter, counts, weighing)
+    if weighing is not None:
+        state_weight(found, weighing.distribution, weighing.certified, weighing.total)
+    return correct

@@ -26,6 +26,11 @@ class Verdict:
     by machine. `modules` are those of the kernel that were chosen for it: of its family and rules,
     and of the steps and the task of a program. rejected: some claim is not established, which does
     not make it false.
+
+    `statement` says what is accepted in words, and `kind` of what kind that is: a "count" of
+    inputs, what they weigh in a "distribution", or "statistical"; numbers of the other kinds are in
+    `further` (`docs/formats.md`). `margin` is that by which inputs are correct, as a decimal
+    number.
     """
 
     verdict: str
@@ -33,6 +38,10 @@ class Verdict:
     correct_at_least: int = 0
     total: int = 0
     share: str = ""
+    kind: str = ""
+    statement: str = ""
+    margin: str = ""
+    further: dict[str, int | str] = field(default_factory=dict)
     task: str = ""
     tokens: int = 0
     positions: int = 0
@@ -48,6 +57,16 @@ class Verdict:
     model_sha256: str = ""
     seconds: float = 0.0
 
+    def correctly(self) -> str:
+        """What is accepted of inputs that are correct."""
+        by = f" by a margin above {self.margin}" if self.margin not in ("", "0") else ""
+        return f"classified correctly{by}"
+
+    def counted(self) -> str:
+        """How many inputs are correct."""
+        count = f"at least {self.correct_at_least} of {self.total} inputs ({self.share})"
+        return f"{count} are {self.correctly()}"
+
     def took_part(self, *things: object) -> None:
         """Notes the modules of functions and classes."""
         self.modules = sorted({*self.modules, *(str(thing.__module__) for thing in things)})
@@ -57,13 +76,10 @@ class Verdict:
         """The verdict in one line."""
         if self.verdict != "accepted":
             return f"{self.verdict}: {self.reason}"
-        claim = (
-            f"at least {self.correct_at_least} of {self.total} inputs ({self.share}) "
-            "are classified correctly"
-        )
         about = f"task {self.task} of {self.positions} tokens below {self.tokens}"
         if self.model:
             about = f"task {self.task}, inputs {self.inputs}, {self.model}"
         length, rules = f"proved in {self.operations} operations", ", ".join(self.unverified_rules)
         length += f", unverified rules: {rules}" if rules else ""
+        claim = self.statement or self.counted()
         return f"accepted: {claim}, {about}, {length}, model {self.model_sha256}"

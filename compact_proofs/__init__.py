@@ -22,7 +22,19 @@ require_own_packages()
 from compact_proofs.lazy import lazy_module  # noqa: E402
 
 if TYPE_CHECKING:
-    from compact_proofs.commands import ERRORS, check, evaluate, export, fuzz, prove, strategies, theorem, train
+    from compact_proofs.commands import (
+        ERRORS,
+        check,
+        distribution,
+        evaluate,
+        export,
+        fuzz,
+        prove,
+        sample,
+        strategies,
+        theorem,
+        train,
+    )
     from compact_proofs.demonstration import demo
     from compact_proofs.objects import Certificate, Model, Verdict
 
@@ -36,10 +48,12 @@ __all__ = [
     "__version__",
     "check",
     "demo",
+    "distribution",
     "evaluate",
     "export",
     "fuzz",
     "prove",
+    "sample",
     "strategies",
     "theorem",
     "train",

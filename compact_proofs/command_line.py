@@ -14,7 +14,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, replace
+from fractions import Fraction
 from functools import wraps
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import checker.__main__
-from certificates.progress import watched
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
 from checker.errors import Declined
 from checker.models.attention_only import ExactModel
+from checker.rules.margin import NO_MARGIN
 from checker.verdict import percentage
 from compact_proofs.isolated import (
     DISAGREEMENT,
@@ -72,14 +74,14 @@ LOGITS_SHOWN = 4
 class _Command(click.Command):
     """A command whose help ends with an example, printed as it is to be typed.
 
-    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    The help of `check` and `verify` ends with a code that is no verdict, because a file may be called --help.
     """
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(context, args)
         except click.exceptions.Exit as ended:
-            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
+            raise click.exceptions.Exit(USAGE if self.name in ("check", "verify") else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -98,6 +100,32 @@ def _bytes(context: click.Context, parameter: click.Parameter, value: str | None
     if found is None:
         raise click.BadParameter(f"{value!r} is not a number of bytes, such as 1GB or 512MiB", context, parameter)
     return min(int(found[1]) * UNITS[found[2].upper()], sys.maxsize)
+
+
+def _decimal(text: str) -> Fraction | None:
+    """The number that a decimal of moderate length denotes."""
+    return Fraction(text) if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,64})?", text) else None
+
+
+def _margin(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
+    """A margin, 0 or a number of finitely many binary digits, as an odd integer times 2 to the power of an exponent."""
+    margin = _decimal("0" if value is None else value)
+    if margin is None or margin.denominator & margin.denominator - 1:
+        raise click.BadParameter(f"{value!r} is not a dyadic number, such as 0.5", context, parameter)
+    if not margin:
+        return NO_MARGIN
+    zeros = (margin.numerator & -margin.numerator).bit_length() - 1
+    return margin.numerator >> zeros, zeros + 1 - margin.denominator.bit_length()
+
+
+def _confidence(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """A confidence 1 - 1/q, such as 0.999, as q."""
+    if value is None:
+        return None
+    error = 1 - (_decimal(value) or 0)
+    if error.numerator != 1 or error.denominator < 2:
+        raise click.BadParameter(f"{value!r} is not 1 - 1/q for an integer q, such as 0.999", context, parameter)
+    return error.denominator
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -317,12 +345,44 @@ def _strategy_names(context: click.Context, parameter: click.Parameter, incomple
     metavar="OPERATIONS",
     help="The most that the check may take; for strategies that can do with less.",
 )
+@click.option(
+    "--margin",
+    callback=_margin,
+    metavar="NUMBER",
+    help="Claim inputs that are correct by more than this, such as 0.5.  [default: 0]",
+)
+@click.option("--samples", type=click.IntRange(1), help="Of the strategy sample.  [default: 10000]")
+@click.option(
+    "--confidence", callback=_confidence, metavar="NUMBER", help="Of the strategy sample: 1 - 1/q.  [default: 0.999]"
+)
+@click.option(
+    "--certificate", metavar="FILE", help="Of the strategy sample: what is proved well here is kept, the rest sampled."
+)
 @_output("CERTIFICATE")
-def prove(model: str, strategy: str, budget: int | None, output: str, as_json: bool) -> None:
+def prove(
+    model: str,
+    strategy: str,
+    budget: int | None,
+    margin: tuple[int, int],
+    samples: int | None,
+    confidence: int | None,
+    certificate: str | None,
+    output: str,
+    as_json: bool,
+) -> None:
     """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
+    from certificates.progress import watched
+
+    given = {"samples": samples, "one_in": confidence, "certificate": certificate}
+    of_sample: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if of_sample and (strategy != "sample" or budget is not None or margin != NO_MARGIN):
+        raise click.UsageError("--samples, --confidence and --certificate go with --strategy sample, and nothing else")
     with progress_bar() as bar, watched(bar.part):
         bar.start(f"prove by {strategy}")
-        found = commands.prove(model, strategy, output, budget)
+        if of_sample:
+            found = commands.sample(model, output, **of_sample)
+        else:
+            found = commands.prove(model, strategy, output, budget, margin)
     if as_json:
         numbers = {name: getattr(found, name) for name in ("correct", "operations", "machine_operations", "notes")}
         size = len(found.data)
@@ -337,6 +397,7 @@ def prove(model: str, strategy: str, budget: int | None, output: str, as_json: b
 @_command("Check a certificate against a model.", "check tiny.model tiny.certificate --json")
 @click.argument("model")
 @click.argument("certificate")
+@click.option("--distribution", metavar="FILE", help="Say what the inputs weigh that are proved, not how many.")
 @click.option(
     "--kernel",
     type=click.Choice(["python", "coq", "both"]),
@@ -354,7 +415,13 @@ def prove(model: str, strategy: str, budget: int | None, output: str, as_json: b
     help="Decline a check that takes more memory; also as 1GB or 512MiB.",
 )
 def check(
-    model: str, certificate: str, as_json: bool, kernel: str, max_seconds: float | None, max_memory: int | None
+    model: str,
+    certificate: str,
+    as_json: bool,
+    distribution: str | None,
+    kernel: str,
+    max_seconds: float | None,
+    max_memory: int | None,
 ) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
@@ -362,14 +429,16 @@ def check(
     took more than --max-seconds or --max-memory. 30: the two kernels do not agree. Any other: no verdict; 40 if
     the checker was ended, 74 if the verdict could not be printed, 2 for wrong usage and for --help.
     """
+    if distribution is not None and kernel != "python":
+        raise click.UsageError("the verified checker has no rule `distribution`: --distribution is for --kernel python")
     said, complained = StringIO(), StringIO()
     caps = Caps(max_seconds, max_memory)
     with progress_bar() as bar, redirect_stdout(said), redirect_stderr(complained):
         bar.start("check")
         if caps != Caps():
-            code = _check_capped(model, certificate, as_json, kernel, caps)
+            code = _check_capped(model, certificate, as_json, distribution, kernel, caps)
         elif kernel == "python":
-            code = _show(_judged(model, certificate), as_json)
+            code = _show(_judged(model, certificate, distribution), as_json)
         else:
             code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
@@ -379,13 +448,14 @@ def check(
     return code
 
 
-def _judged(model: str, certificate: str) -> checker.Verdict:
-    """The kernel's verdict on two files, each read once, with line and column where it has a place."""
+def _judged(model: str, certificate: str, distribution: str | None) -> checker.Verdict:
+    """The kernel's verdict on two files, or three, each read once, with line and column where it has a place."""
     try:
         files = contents(model), contents(certificate)
+        weights = None if distribution is None else contents(distribution)
     except Declined as error:
         return checker.Verdict("declined", str(error))
-    verdict = checker.check(*files)
+    verdict = checker.check(*files, None, weights)
     return replace(verdict, reason=located(verdict.reason, *files, model))
 
 
@@ -394,9 +464,12 @@ def _show(verdict: checker.Verdict, as_json: bool) -> int:
     return EXIT_CODES[verdict.verdict]
 
 
-def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps: Caps) -> int:
+def _check_capped(
+    model: str, certificate: str, as_json: bool, distribution: str | None, kernel: str, caps: Caps
+) -> int:
     """Have a process of its own do the check, under caps, and print what it says."""
-    arguments = [*(["--json"] if as_json else []), "--kernel", kernel, "--", model, certificate]
+    weights = [] if distribution is None else [f"--distribution={distribution}"]
+    arguments = [*(["--json"] if as_json else []), *weights, "--kernel", kernel, "--", model, certificate]
     try:
         code, output, errors = run_capped([sys.executable, "-I", "-m", "compact_proofs", "check", *arguments], caps)
     except OverCap as error:
@@ -432,7 +505,7 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
 @_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @_output("BUNDLE")
-def bundle(files: tuple[str, ...], output: str) -> None:
+def bundle(files: tuple[str, ...], output: str, as_json: bool) -> None:
     """Write a BUNDLE of models and their certificates, for others to check with one command.
 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
@@ -445,13 +518,16 @@ def bundle(files: tuple[str, ...], output: str) -> None:
         names = make_bundle(files, Path(output))
     certificates = sum(name.startswith("certificates/") for name in names)
     data = Path(output).read_bytes()
+    sha256 = checker.header.model_hash(data)
+    if as_json:
+        say(json.dumps({"bundle": output, "bytes": len(data), "sha256": sha256, "files": sorted(names)}))
+        return
     counts = f"{certificates} of {len(names)} files are certificates, all accepted"
-    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {checker.header.model_hash(data)}")
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {sha256}")
 
 
 @_command("Check a bundle.", "verify max.zip")
 @click.argument("bundle")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as one JSON object.")
 def verify(bundle: str, as_json: bool) -> int:
     """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
 
@@ -463,11 +539,35 @@ def verify(bundle: str, as_json: bool) -> int:
     with progress_bar() as bar:
         bar.start("check")
         found = bundle_file.judge(bundle)
-    try:
-        bundle_file.show(found, as_json)
-    except OSError as error:
-        raise OutputLost(str(error.strerror)) from error
+    accepted = found.verdict == "accepted"
+    if as_json:
+        say(json.dumps(asdict(found)))
+    else:
+        for name, verdict in found.certificates.items():
+            say(f"{name}: {verdict}")
+    if not (accepted and as_json):
+        say(printable(str(found)), error=not accepted)
     return EXIT_CODES[found.verdict]
+
+
+@_command("Write a distribution of inputs, by which a check weighs them.", "distribution tiny.model --gap 2 -o gap-2")
+@click.argument("model")
+@click.option("--gap", type=click.IntRange(1), help="Inputs of max whose largest token is so far above smaller ones.")
+@click.option("--tokens", metavar="FILE", help="JSON: a probability for each token, for all positions or for each.")
+@_output("DISTRIBUTION")
+def distribution(model: str, gap: int | None, tokens: str | None, output: str, as_json: bool) -> None:
+    """Write a DISTRIBUTION of the inputs of a MODEL, for `check --distribution`.
+
+    With --gap, a set of inputs, which all weigh 1. With --tokens, tokens that are independent of each other; what
+    is proportional to probabilities will do, and decimal numbers are taken as they are written.
+    """
+    text = None if tokens is None else Path(tokens).read_text(encoding="utf-8")
+    found = commands.distribution(model, output, gap, text)
+    digest = sha256(found).hexdigest()
+    if as_json:
+        say(json.dumps({"distribution": output, "bytes": len(found), "sha256": digest}))
+    else:
+        say(f"{shown(output)}: {len(found)} bytes, sha256 {digest}")
 
 
 @_command("Write a theorem of Coq about one model.", "theorem tiny.model tiny.certificate -o tiny.v")
@@ -495,13 +595,14 @@ def theorem(model: str, certificate: str, output: str, as_json: bool) -> int:
 def strategies(as_json: bool) -> None:
     """List the proof strategies, from simple to clever: what each does, its class, and its operations as a formula.
 
-    Last are `evaluate`, for programs, and those of other packages.
+    Last are `evaluate`, for programs, `sample`, and those of other packages.
     """
-    from certificates.strategies import PROGRAM_STRATEGIES, STRATEGIES
+    from certificates.strategies import PROGRAM_STRATEGIES, STATISTICAL, STRATEGIES
 
     every = {strategy.name: strategy for strategy in commands.strategies()}
     found = {name: strategy.description for name, strategy in every.items() if name in STRATEGIES}
     found["evaluate"] = PROGRAM_STRATEGIES["evaluate"].description
+    found["sample"] = STATISTICAL["sample"].description
     found |= {name: strategy.description for name, strategy in every.items() if name not in STRATEGIES}
     if as_json:
         say(json.dumps({"strategies": found}))
@@ -616,7 +717,9 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
 @click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
 @_output("PAGE")
-def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str) -> None:
+def report(
+    files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str, as_json: bool
+) -> None:
     """Write one HTML PAGE on what is proved of models, and where the rest is lost.
 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
@@ -624,6 +727,7 @@ def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | N
     checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
     """
     from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object
 
     # Loaded before the work, in case something is missing.
     try:
@@ -632,18 +736,21 @@ def report(files: tuple[str, ...], strategies: tuple[str, ...], figures: str | N
     except ModuleNotFoundError as error:
         raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
     require_output(Path(output), [Path(file) for file in files])
+    paths = []
     with progress_bar() as bar:
         subjects = collect(files, strategies, bar.start)
         bar.start("write the page")
-        data = page(subjects)
-        write_whole(Path(output), data)
-        say_at_the_end = [f"{shown(output)}: {_counted(subjects)}, {len(data):,} bytes"]
+        write_whole(Path(output), page(subjects))
         if figures is not None:
             bar.start("write the pictures")
             paths = write_figures(subjects, Path(figures))
-            say_at_the_end.append(f"{shown(figures)}: {len(paths)} pictures")
-    for line in say_at_the_end:
-        say(line)
+    if as_json:
+        models = [as_object(subject) for subject in subjects]
+        say(json.dumps({"page": output, "figures": list(map(str, paths)), "models": models}))
+        return
+    say(f"{shown(output)}: {_counted(subjects)}")
+    if figures is not None:
+        say(f"{shown(figures)}: {len(paths)} pictures")
 
 
 def _counted(subjects: "Sequence[Subject]") -> str:
@@ -655,7 +762,6 @@ def _counted(subjects: "Sequence[Subject]") -> str:
 @_command("Show what is in a model.", "inspect max.model max.certificate")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
     """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
 

@@ -7,6 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from certificates.distributions import gap_distribution, token_distribution
+from certificates.sampling import ONE_IN, SAMPLES, prove_sample
 from certificates.short import OverBudget
 from certificates.strategies import STRATEGIES, Strategy, StrategyFunction, UnknownStrategy, find_proof, proof_by
 from checker import check as check_bytes
@@ -15,6 +17,7 @@ from checker.errors import Declined, Rejected
 from checker.models.attention_only import parse_model
 from checker.models.program import parse_program
 from checker.rules.examine import PROGRAM
+from checker.rules.margin import NO_MARGIN, Margin
 from compact_proofs.objects import Certificate, FilePath, Model, Verdict
 from compact_proofs.own_strategies import installed_strategies, own_strategy, strategy_of
 from compact_proofs.places import located
@@ -34,6 +37,13 @@ from model_export.tasks import TASKS
 from model_export.training import save_weights
 from model_export.training import train as train_model
 from model_export.weights_files import Array, Checkpoint, read_checkpoint
+
+# The format of weights that have a tensor of this name, where nobody says which it is.
+FORMAT_OF = {
+    "embed.W_E": "transformer_lens",
+    "tok_embed.weight": "transformer_lens_4",
+    "embed.weight": "transformer_lens_4",
+}
 
 # What bad input leads to, from any of the functions; messages are of one line.
 ERRORS = (
@@ -117,8 +127,9 @@ def _export_max(checkpoint: Checkpoint, wanted: Mapping[str, str], positions: in
 def _export_program(checkpoint: Checkpoint, wanted: Mapping[str, str], agreed: str | None) -> Model:
     """A program, with what is `wanted` besides its configuration or in its place."""
     settings = {**(checkpoint.configuration or {}), **wanted}
-    if "format" not in settings and any(name in checkpoint.tensors for name in ("tok_embed.weight", "embed.weight")):
-        settings["format"] = "transformer_lens_4"
+    if "format" not in settings:
+        forms = [form for name, form in FORMAT_OF.items() if name in checkpoint.tensors]
+        settings |= {"format": forms[-1]} if forms else {}
     made = exported_program(checkpoint.tensors, settings)
     return Model(made.text.encode("ascii"), agreed, made.assumed)
 
@@ -206,12 +217,14 @@ def prove(
     strategy: str | StrategyFunction,
     output: FilePath | None = None,
     budget: int | None = None,
+    margin: Margin = NO_MARGIN,
 ) -> Certificate:
     """The certificate that a strategy finds for a model, also written to `output` if that is given.
 
     The model is a file's name, its bytes, or what `export` returns; the strategy a name (`strategies`), a
     `MODULE:FUNCTION`, or a function (`compact_proofs.strategy`). Some strategies accept a budget: the most
-    operations, in the unit of `docs/operations.md`, that the check may take. Nothing is proved before a check.
+    operations, in the unit of `docs/operations.md`, that the check may take. Inputs are claimed that are correct by
+    more than a `margin`, integer * 2**exponent with an odd integer, or (0, 0). Nothing is proved before a check.
 
     Raises `UnknownStrategy`, `OverBudget` where the budget is too small, `Declined` for what is no model and where
     the certificate would be over a limit of the checker, and `OSError`.
@@ -221,7 +234,7 @@ def prove(
     data = _contents(model)
     own = own_strategy(strategy) if isinstance(strategy, str) else strategy_of(strategy)
     try:
-        proof = proof_by(own, data, budget) if own else find_proof(data, str(strategy), budget)
+        proof = proof_by(own, data, budget, margin) if own else find_proof(data, str(strategy), budget, margin)
     except Declined as error:
         raise Declined(located(str(error), data, model_name=_name(model))) from error
     certificate = Certificate.of(proof, own.name if own else str(strategy))
@@ -230,20 +243,70 @@ def prove(
     return certificate
 
 
+def sample(
+    model: FilePath | Model | bytes,
+    output: FilePath | None = None,
+    samples: int = SAMPLES,
+    one_in: int = ONE_IN,
+    certificate: FilePath | Certificate | bytes = b"",
+) -> Certificate:
+    """A statistical certificate of so many samples, whose error is one in `one_in`; also written to `output` if that is
+    given.
+
+    What an ordinary certificate proves best is kept, and the other inputs are sampled. Raises `Declined` and `OSError`.
+    """
+    if output is not None:
+        paths = [path for path in (model, certificate) if isinstance(path, str | PathLike)]
+        require_output(Path(output), [Path(path) for path in paths])
+    found = Certificate.of(prove_sample(_contents(model), samples, one_in, _contents(certificate)), "sample")
+    if output is not None:
+        found.save(output)
+    return found
+
+
+def distribution(
+    model: FilePath | Model | bytes,
+    output: FilePath | None = None,
+    gap: int | None = None,
+    tokens: str | None = None,
+) -> bytes:
+    """A distribution of the inputs of a model, as the bytes of its file, also written to `output` if that is given.
+
+    It is the set of inputs whose largest token is at least `gap` above all smaller ones, or that of independent
+    tokens of which `tokens`, the text of a JSON file, has the probabilities. Raises `ValueError` and `OSError`.
+    """
+    if (gap is None) == (tokens is None):
+        raise ValueError("a distribution is one of a gap or one of tokens")
+    if output is not None:
+        require_output(Path(output), [Path(model)] if isinstance(model, str | PathLike) else [])
+    data = _contents(model)
+    found = token_distribution(data, tokens) if tokens is not None else gap_distribution(data, gap or 0)
+    if output is not None:
+        write_whole(Path(output), found)
+    return found
+
+
 def check(
     model: FilePath | Model | bytes,
     certificate: FilePath | Certificate | bytes,
     kernel: Literal["python", "coq", "both"] = "python",
+    distribution: FilePath | bytes | None = None,
 ) -> Verdict:
     """The verdict on a certificate for a model: file names, bytes, or what `export` and `prove` return.
 
-    `kernel` is the Python kernel, the verified checker, or both, whose verdicts must agree. What the verdict means
-    is in `docs/semantics.md`; its `operations` are counted as in `docs/operations.md`.
+    `kernel` is the Python kernel, the verified checker, or both, whose verdicts must agree. What is proved is weighed
+    by a `distribution` if there is one, for which the verified checker has no rule. What the verdict means is in
+    `docs/semantics.md`; its `operations` are counted as in `docs/operations.md`.
 
-    Raises `OSError` for a file that cannot be read, `Disagreement` if the two kernels differ, `NotBuilt` and
+    Raises `ValueError` for a distribution with another kernel than the Python one, `OSError` for a file that cannot be
+    read, `Disagreement` if the two kernels differ, `NotBuilt` and
     `CheckerFailed` where the verified checker is missing or ends without a verdict.
     """
     data = _contents(model), _contents(certificate)
+    if distribution is not None:
+        if kernel != "python":
+            raise ValueError("the verified checker has no rule `distribution`")
+        return Verdict.of(weighed := check_bytes(*data, None, _contents(distribution)), weighed.reason)
     if kernel == "coq":
         verified = check_verified(*data)
         sizes = len(data[0]), len(data[1])

@@ -195,16 +195,17 @@ class Verdict(checker.Verdict):
     def __repr__(self) -> str:
         if not self.accepted:
             return f"<{self.verdict}: {self.reason}>"
-        claim = f"at least {self.correct_at_least} of {self.total} inputs ({self.share}) are classified correctly"
-        return f"<accepted: {claim}, model {self.model_sha256[:HASH_SHOWN]}>"
+        return f"<accepted: {self.statement or self.counted()}, model {self.model_sha256[:HASH_SHOWN]}>"
 
     def _repr_html_(self) -> str:
         rows: dict[str, object] = {"reason": self.reason}
         if self.accepted:
             rows = {
+                "statement": "" if self.kind in ("", "count") else self.statement,
                 "correct at least": f"{self.correct_at_least:,} of {self.total:,} inputs ({self.share})",
                 "task": self.task,
                 "inputs": self.inputs or (f"{self.positions} tokens below {self.tokens}" if self.tokens else ""),
+                "margin above": "" if self.margin in ("", "0") else self.margin,
                 "operations": f"{self.operations:,}" if self.operations else "",
                 "unverified rules": ", ".join(self.unverified_rules),
                 "kernel": self.kernel,

@@ -57,6 +57,7 @@ STEPS: dict[str, Evaluation] = {
     "relu": lambda s, f, v, tokens: np.maximum(v[s.value], 0),
     "gelu_new": lambda s, f, v, tokens: _gelu_new(v[s.value]),
     "silu": lambda s, f, v, tokens: v[s.value] / (1 + np.exp(-v[s.value])),
+    "tanh": lambda s, f, v, tokens: np.tanh(v[s.value]),
     "center": lambda s, f, v, tokens: v[s.value] - v[s.value].mean(axis=2, keepdims=True),
     "rms": lambda s, f, v, tokens: _rms(s, v[s.value]),
     "attend": lambda s, f, v, tokens: _attend(s, v),

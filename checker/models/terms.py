@@ -12,7 +12,7 @@ for every o other than m (`docs/semantics.md`).
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from checker.numbers.rounding import Array, Ends
 
 # What it takes to remember a class of outputs.
 SPAN_BITS = 512
+
+if TYPE_CHECKING:
+    from checker.rules.weigh import Weighing
 
 Cuts = tuple[int, ...]
 
@@ -53,6 +56,7 @@ class Terms:
 
     def __init__(self, tables: Tables, partitions: Sequence[Cuts], meter: Meter) -> None:
         self.tables, self.partitions, self.meter = tables, partitions, meter
+        self.weighing: Weighing | None = None
         self._known: dict[object, set[Any]] = {"classes": set(), "queries": set()}
         self._gaps = lru_cache(2)(self._find_gaps)  # few, because these are large
         self._label_factor = lru_cache(MAX_VOCABULARY)(self._find_label_factor)

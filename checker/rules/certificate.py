@@ -9,7 +9,8 @@ from checker.text import Reader
 
 @dataclass(frozen=True)
 class Claim(Header):
-    """At least `correct` of the inputs of a model are correct, by the rule `evaluate`."""
+    """At least `correct` of the inputs of a model are correct by more than `margin`, by the rule
+    `evaluate`."""
 
     proof: Evaluate
 
@@ -21,4 +22,4 @@ def parse_claim(data: bytes) -> Claim:
     reader.take("rule", "evaluate", "\n")
     proof = parse_evaluate(reader)
     reader.end()
-    return Claim(header.model_sha256, header.correct, proof)
+    return Claim(header.model_sha256, header.correct, proof, margin=header.margin)

@@ -88,6 +88,8 @@ def check_enumerate(premises: Premises) -> Conclusion:
     last, bands, sizes = position_bounds(premises)
     others, classes = len(bands), len(premises.classes)
     chosen = boxes(group, others, len(sizes) - 1)
+    if premises.terms.weighing is not None:
+        premises.terms.weighing.leave_out_boxes(last, bands, sizes, chosen, margin)
     most = max(bound(last) + sum(map(bound, bands)), sum(sizes) ** others)
     word = 1 if most < PRODUCT_LIMIT else 48 + most.bit_length() // 16
     for box in chosen:

@@ -69,6 +69,8 @@ def check_levels(premises: Premises) -> Conclusion:
     terms, group, margin = premises.terms, premises.group, premises.check.margin
     bounds, positions = level_bounds(premises), terms.tables.model.positions
     passing = count_levels(bounds, positions - 1, group.labels, margin, terms.meter)
+    if terms.weighing is not None:
+        terms.weighing.leave_out_levels(bounds, margin)
     return Conclusion(group_size(group, positions) - len(group.queries) * passing)
 
 

@@ -21,8 +21,6 @@ BINS = 40
 HEIGHT = 280
 # Ticks where inputs are counted on a scale that shows one of thousands.
 COUNTS = [0, 1, 10, 100, 1_000, 10_000]
-# Singular values as a share of the largest below which they are rounding errors.
-NOISE = 1e-10
 # Matplotlib's markers as shapes of Vega.
 SHAPES = {
     "o": "circle",
@@ -152,8 +150,7 @@ def _singular_values(facts: ModelFacts) -> Figure:
     rows = [
         {"matrix": matrix.name, "number": number, "value": short(value)}
         for matrix in facts.matrices
-        for number, value in enumerate(matrix.singular_values.tolist(), 1)
-        if value > NOISE * matrix.singular_values[0]
+        for number, value in enumerate(matrix.singular_values[: matrix.rank].tolist(), 1)
     ]
     names = [matrix.name for matrix in facts.matrices]
     chart = (

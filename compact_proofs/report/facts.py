@@ -27,6 +27,8 @@ SAMPLES, SEED = 10_000, 1
 MAX_ALL = 2**16
 # Inputs that are named as wrong, and multiplications of balls to confirm them with.
 MAX_WRONG, MAX_CONFIRMED = 20, 2**22
+# Singular values as a share of the largest below which they are rounding errors.
+NOISE = 1e-10
 QUANTILES = (0.0, 0.001, 0.01, 0.1, 0.5, 0.9, 1.0)
 
 
@@ -34,7 +36,8 @@ QUANTILES = (0.0, 0.001, 0.01, 0.1, 0.5, 0.9, 1.0)
 class Matrix:
     """A matrix of a model: a circuit, in the names of TransformerLens and the paper, or a tensor.
 
-    `values` [rows, columns] are in floating point; `singular_values` descend.
+    `values` [rows, columns] are in floating point; `singular_values` descend, and those from number `rank` on are
+    rounding errors.
     """
 
     name: str
@@ -43,6 +46,10 @@ class Matrix:
     columns: str
     values: Array
     singular_values: Array
+
+    @property
+    def rank(self) -> int:
+        return int(np.count_nonzero(self.singular_values > NOISE * self.singular_values[0]))
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from hashlib import sha256
 import numpy as np
 
 from certificates.short import OverBudget
-from certificates.strategies import PROGRAM_STRATEGIES, STRATEGIES, UnknownStrategy, find_proof
+from certificates.strategies import PROGRAM_STRATEGIES, STRATEGIES
 from checker import Verdict
 from checker import check as check_bytes
 from checker.certificate import Group, group_size
 from checker.certificate_file import parse_certificate
 from checker.errors import Declined
 from checker.models.attention_only import ExactModel
+from compact_proofs import commands
 from compact_proofs.report.facts import ModelFacts
 from compact_proofs.report.worst_inputs import WorstInputs
 
@@ -79,9 +80,9 @@ def given_proof(model: ModelFacts, path: str, data: bytes) -> Proof:
 
 
 def made_proof(model: ModelFacts, strategy: str) -> Proof | None:
-    """The proof that a strategy finds, checked by the kernel; None if it finds none."""
+    """The proof that a strategy finds, checked by the kernel; None if it finds none. Raises `UnknownStrategy`."""
     try:
-        data = find_proof(model.data, strategy).certificate
+        data = commands.prove(model.data, strategy).data
     except (Declined, OverBudget):
         return None
     file = f"{model.name}.{strategy}.certificate"
@@ -90,16 +91,10 @@ def made_proof(model: ModelFacts, strategy: str) -> Proof | None:
 
 
 def strategies_for(model: ModelFacts, wanted: Sequence[str]) -> list[str]:
-    """Those of the strategies `wanted` that are for such a model, and if there are none, what takes seconds.
-
-    Raises `UnknownStrategy` for one that is for no model.
-    """
-    for strategy in wanted:
-        if strategy not in STRATEGIES and strategy not in PROGRAM_STRATEGIES:
-            raise UnknownStrategy(f"strategy {strategy!r} is unknown; `compact-proofs strategies` lists them")
-    known = PROGRAM_STRATEGIES if model.is_program else STRATEGIES
+    """Those of the strategies `wanted` that may be for such a model, and if there are none, what takes seconds."""
+    own, other = (PROGRAM_STRATEGIES, STRATEGIES) if model.is_program else (STRATEGIES, PROGRAM_STRATEGIES)
     by_default = PROGRAM_BY_DEFAULT if model.is_program else BY_DEFAULT
-    return [strategy for strategy in wanted if strategy in known] or list(by_default)
+    return [strategy for strategy in wanted if strategy in own or strategy not in other] or list(by_default)
 
 
 def best(proofs: Iterable[Proof]) -> Proof | None:

@@ -24,7 +24,7 @@ def as_object(subject: Subject) -> dict[str, Any]:
         "inputs": facts.inputs,
         "sizes": facts.sizes,
         "tensors": {name: list(shape) for name, shape in facts.tensors.items()},
-        "singular_values": {matrix.name: matrix.singular_values.tolist() for matrix in facts.matrices},
+        "singular_values": {matrix.name: matrix.singular_values[: matrix.rank].tolist() for matrix in facts.matrices},
         "margins": {
             "inputs": len(facts.margins.values),
             "every_input": facts.margins.every_input,
@@ -87,9 +87,11 @@ def tables(subject: Subject) -> Iterator[Table]:
 
 def _singular_values(facts: ModelFacts) -> Table:
     rows = [
-        [matrix.name, " ".join(f"{value:.3g}" for value in matrix.singular_values[:SHOWN])] for matrix in facts.matrices
+        [matrix.name, str(matrix.rank), " ".join(f"{x:.3g}" for x in matrix.singular_values[: min(matrix.rank, SHOWN)])]
+        for matrix in facts.matrices
     ]
-    return Table("The largest singular values:", ["matrix", "singular values"], rows, ("matrix", "singular values"))
+    columns = ["matrix", "rank", "singular values"]
+    return Table("The largest singular values, but for rounding errors:", columns, rows, ("matrix", "singular values"))
 
 
 def _margins(facts: ModelFacts) -> Table:

@@ -22,7 +22,8 @@ MAX_TERMS = 2**28
 class WorstInputs:
     """For the pairs (query, label) that were looked at: the input [pairs, positions] whose scaled margin is least, its
     margin in logits, and which outputs [pairs, outputs] have, for some input of the pair, a logit of at least the
-    label's. `step`: only queries and labels that are multiples of it were looked at, and the last ones.
+    label's. Attention weights too small for float64 beside others count as 0. `step`: only queries and labels that are
+    multiples of it were looked at, and the last ones.
     """
 
     queries: npt.NDArray[np.int64]

@@ -1,6 +1,6 @@
 (** * Rule [enumerate]
 
-    Mirrors [check_enumerate] and [count_sums] of [checker/groups.py]: every sequence of bands is tried,
+    Mirrors [checker/rules/enumerate.py] and [count_sums] of [checker/counting.py]: every sequence of bands is tried,
     but for those whose first bands decide. *)
 
 From Coq Require Import Reals ZArith List Lia Lra String.

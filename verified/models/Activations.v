@@ -361,6 +361,83 @@ Proof.
     rewrite gelu_gate_odd in G. lra.
 Qed.
 
+(** ** tanh *)
+
+Open Scope Z_scope.
+
+(** tanh x = 2 sigmoid (2 x) - 1 grows: its bounds at the ends of the ball, in units of 2^-e, are [a] and [b]. *)
+Definition tanh_entry (p e : Z) (F : list (Z * Z)) (r k : Z) : Z * Z :=
+  let a := 2 * sigmoid_lower p e F (2 * (k - r)) - Z.shiftl 1 e in
+  let b := 2 * sigmoid_upper p e F (2 * (k + r)) - Z.shiftl 1 e in
+  (shift_down (a + b) (p - e - 1), shift_up (b - a) (p - e - 1) + 1).
+
+Definition tanh_ball (p e : Z) (F : list (Z * Z)) (b : ball) : ball :=
+  let entries := map (tanh_entry p e F (radius b)) (centres b) in
+  Ball (map fst entries) (largest_of (map snd entries)).
+
+Open Scope R_scope.
+
+Lemma tanh_sigmoid x : tanh x = 2 * sigmoid (2 * x) - 1.
+Proof.
+  unfold tanh, sinh, cosh, sigmoid. pose proof (exp_pos x). pose proof (exp_pos (- x)).
+  replace (- (2 * x)) with (- x + - x) by ring. rewrite exp_plus.
+  assert (E : exp x * exp (- x) = 1) by (rewrite <- exp_plus, Rplus_opp_r; apply exp_0).
+  set (u := exp x) in *. set (v := exp (- x)) in *. clearbody u v.
+  apply Rmult_eq_reg_r with ((u + v) * (1 + v * v)); [|nra].
+  replace ((u - v) / 2 / ((u + v) / 2) * ((u + v) * (1 + v * v))) with ((u - v) * (1 + v * v))
+    by (field; nra).
+  replace ((2 * (1 / (1 + v * v)) - 1) * ((u + v) * (1 + v * v))) with ((u + v) * (1 - v * v))
+    by (field; nra).
+  replace (u - v) with (u - v) by ring. nra.
+Qed.
+
+Lemma tanh_entry_near p e r k x : (0 <= p <= e)%Z -> Rabs (x * pow2 p - IZR k) <= IZR r ->
+  Rabs (tanh x * pow2 p - IZR (fst (tanh_entry p e (factors p e) r k)))
+  <= IZR (snd (tanh_entry p e (factors p e) r k)).
+Proof.
+  intros H E. unfold tanh_entry. cbn [fst snd].
+  pose proof (pow2_pos p) as P. pose proof (pow2_pos (- p)) as P'. pose proof (pow2_opp p) as O.
+  pose proof (pow2_pos e) as Pe.
+  destruct (sigmoid_lower_le p e (2 * (k - r))%Z H) as [_ U].
+  pose proof (sigmoid_upper_ge p e (2 * (k + r))%Z H) as V.
+  set (u := sigmoid_lower _ _ _ _) in *. set (v := sigmoid_upper _ _ _ _) in *.
+  apply Rabs_le_iff in E.
+  assert (X : x = x * pow2 p * pow2 (- p)) by (rewrite Rmult_assoc, O; ring).
+  assert (G1 : pow2 (- p) * IZR (2 * (k - r)) <= 2 * x).
+  { rewrite mult_IZR, minus_IZR. rewrite X. nra. }
+  assert (G2 : 2 * x <= pow2 (- p) * IZR (2 * (k + r))).
+  { rewrite mult_IZR, plus_IZR. rewrite X at 1. nra. }
+  apply sigmoid_increases in G1, G2.
+  assert (T : tanh x * pow2 e = 2 * (pow2 e * sigmoid (2 * x)) - pow2 e) by (rewrite tanh_sigmoid; ring).
+  set (s := sigmoid (2 * x)) in *.
+  assert (S1 : IZR u <= pow2 e * s) by nra. assert (S2 : pow2 e * s <= IZR v) by nra.
+  assert (One : IZR (Z.shiftl 1 e) = pow2 e) by (rewrite Z.shiftl_1_l; apply pow2_IZR; lia).
+  set (a := (2 * u - Z.shiftl 1 e)%Z). set (b := (2 * v - Z.shiftl 1 e)%Z).
+  assert (A : IZR a = 2 * IZR u - pow2 e) by (unfold a; now rewrite minus_IZR, mult_IZR, One).
+  assert (B : IZR b = 2 * IZR v - pow2 e) by (unfold b; now rewrite minus_IZR, mult_IZR, One).
+  clearbody a b.
+  assert (Q : Rabs (tanh x * pow2 p * pow2 (e + 1 - p) - IZR (a + b)) <= IZR (b - a)).
+  { rewrite plus_IZR, minus_IZR.
+    replace (tanh x * pow2 p * pow2 (e + 1 - p)) with (2 * (tanh x * pow2 e)).
+    - apply Rabs_le_iff. lra.
+    - rewrite Rmult_assoc, <- pow2_add. replace (p + (e + 1 - p))%Z with (e + 1)%Z by lia.
+      rewrite pow2_add. change (pow2 1) with (2 * 1). ring. }
+  apply (scaled_error _ _ _ (e + 1 - p)) in Q. replace (p - e - 1)%Z with (- (e + 1 - p))%Z by lia.
+  rewrite (Rmult_assoc (tanh x * pow2 p)), pow2_opp, Rmult_1_r in Q. exact Q.
+Qed.
+
+Lemma tanh_near p e b y : (0 <= p <= e)%Z -> near p b y ->
+  near p (tanh_ball p e (factors p e) b) (map tanh y).
+Proof.
+  intros H Hb. pose proof (near_radius _ _ _ Hb) as R. apply near_forall2 in Hb. unfold tanh_ball.
+  set (entry := tanh_entry p e (factors p e) (radius b)).
+  apply forall2_near; [apply largest_of_nonneg|]. unfold entries_near.
+  rewrite (map_map entry fst). apply forall2_map. eapply forall2_in; [exact Hb|]. intros k x Hk _ E.
+  eapply Rle_trans; [now apply (tanh_entry_near p e (radius b))|].
+  apply IZR_le, largest_of_ge. unfold entry. rewrite map_map.
+  exact (in_map (fun k => snd (tanh_entry p e (factors p e) (radius b) k)) _ _ Hk).
+Qed.
+
 (** ** All *)
 
 Open Scope Z_scope.
@@ -370,6 +447,7 @@ Definition activation_ball (p w e : Z) (F : list (Z * Z)) (f : activation) : bal
   | Relu => relu_ball
   | GeluNew => gelu_ball p w e F
   | Silu => silu_ball p e F
+  | Tanh => tanh_ball p e F
   end.
 
 Lemma activation_near p w e f b y : 0 <= p <= e -> near p b y ->
@@ -379,15 +457,17 @@ Proof.
   - now apply relu_near.
   - now apply gelu_near.
   - now apply silu_near.
+  - now apply tanh_near.
 Qed.
 
-Definition activations : list activation := [Relu; GeluNew; Silu].
+Definition activations : list activation := [Relu; GeluNew; Silu; Tanh].
 
 Definition activation_word (f : activation) : string :=
   match f with
   | Relu => "relu "
   | GeluNew => "gelu_new "
   | Silu => "silu "
+  | Tanh => "tanh "
   end.
 
 Definition activation_number (f : activation) : nat :=
@@ -395,6 +475,7 @@ Definition activation_number (f : activation) : nat :=
   | Relu => 0
   | GeluNew => 1
   | Silu => 2
+  | Tanh => 3
   end.
 
 Lemma activation_listed f : (activation_number f < List.length activations)%nat /\
@@ -403,4 +484,4 @@ Proof. destruct f; split; simpl; lia || easy. Qed.
 
 Lemma activation_number_nth i : (i < List.length activations)%nat ->
   activation_number (nth i activations Relu) = i.
-Proof. intros H. do 3 (destruct i as [|i]; [easy|]). simpl in H. lia. Qed.
+Proof. intros H. do 4 (destruct i as [|i]; [easy|]). simpl in H. lia. Qed.

@@ -1,6 +1,6 @@
 (** * Rule [levels]
 
-    Mirrors [check_levels] and [count_levels] of [checker/groups.py]. All positions but the last share one
+    Mirrors [checker/rules/levels.py] and [count_levels] of [checker/counting.py]. All positions but the last share one
     row of letters, so sequences are counted by how many of their tokens are the label and how many are in
     each band, with binomial coefficients, and whole branches are decided by their best and worst sums. *)
 

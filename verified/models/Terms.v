@@ -1,6 +1,6 @@
 (** * Bounds of the terms of the scaled margin
 
-    Mirrors [checker/terms.py]. Fix the last token [q], the label [m] and an output [o]; the scaled margin
+    Mirrors [checker/models/terms.py]. Fix the last token [q], the label [m] and an output [o]; the scaled margin
     of an input is a sum of terms [term q m o j t] that depend on one position [j] and its token [t] only. *)
 
 From Coq Require Import Reals ZArith List Lia Lra String Bool.

@@ -1,6 +1,6 @@
 (** * Exact matrices, and enclosures of real tables
 
-    Mirrors the class [Matrices] and the rule [exact] of [checker/tables.py]. A table rule yields an
+    Mirrors [checker/numbers/matrices.py] and [checker/rules/exact.py]. A table rule yields an
     [enclosure]: two exact matrices between which the real table lies, entry by entry. Everything else uses
     the enclosures only, so that a new table rule needs no new proof elsewhere. *)
 

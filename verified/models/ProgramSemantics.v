@@ -21,7 +21,7 @@ Open Scope R_scope.
 
 Record scalar := Scalar { mantissa : Z; power : Z }.
 
-Inductive activation := Relu | GeluNew | Silu.
+Inductive activation := Relu | GeluNew | Silu | Tanh.
 
 Inductive step :=
 | Embed (W : nat)                           (* row j: the row of W of the token at position j *)
@@ -115,6 +115,7 @@ Definition activate (f : activation) : R -> R :=
   | Relu => relu
   | GeluNew => gelu_new
   | Silu => silu
+  | Tanh => tanh  (* of Coq's library: (exp x - exp (-x)) / 2 over (exp x + exp (-x)) / 2 *)
   end.
 
 (** The rows that row [j] sees: those up to its own, or all. *)

@@ -1,6 +1,6 @@
 (** * Exact roundings
 
-    Mirrors [checker/arithmetic.py]: the only places where a number is ever replaced by a nearby one.
+    Mirrors [checker/numbers/rounding.py]: the only places where a number is ever replaced by a nearby one.
     A fixed-point number of [b] fractional bits is an integer [k] that stands for [k / 2^b]. Every function
     is proved to be the floor or the ceiling that it is said to be, or to enclose what it is said to enclose. *)
 
@@ -40,7 +40,7 @@ Definition bit_length (number : Z) : nat :=
 
 (** ** The exponential
 
-    As [Exponential] of [checker/arithmetic.py]: for 0 <= x <= 1, 1 - x <= exp (-x) <= 1 - x + x^2; from
+    As [Exponential] of [checker/numbers/rounding.py]: for 0 <= x <= 1, 1 - x <= exp (-x) <= 1 - x + x^2; from
     x = 2^-start, repeated squaring, rounded outward, encloses exp (-2^i / 2^argument_bits) for each bit i. *)
 
 Definition square (scale : Z) (interval : Z * Z) : Z * Z :=

@@ -1,6 +1,6 @@
 (** * Rule [low_rank]
 
-    Mirrors [check_low_rank] and [check_norm] of [checker/tables.py]. A table is the product of factors
+    Mirrors [checker/rules/low_rank.py]. A table is the product of factors
     F_1 ... F_k; hints A_i H_i stand for most of F_i, and the remainders are R_i = F_i - A_i H_i. The table
     is enclosed by (F_1 ... F_k - R_1 ... R_k), which the Python kernel forms from thin products, plus or minus
     the bound |R_1[a]| s_2 ... s_(k-1) |R_k[:, b]| of R_1 ... R_k, which [Remainder] proves.

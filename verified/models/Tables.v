@@ -1,6 +1,6 @@
 (** * The tables of a model, and their rounding to fixed point
 
-    Mirrors the class [Tables] of [checker/tables.py]. *)
+    Mirrors the class [Tables] of [checker/models/tables.py]. *)
 
 From Coq Require Import Reals ZArith List Lia Lra String.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Outcome Matrices LowRank.

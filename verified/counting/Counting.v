@@ -1,6 +1,6 @@
 (** * Counting sequences by the sums of their bounds
 
-    What the three group rules of [checker/groups.py] count, and why a count is a list of inputs.
+    What [checker/counting.py] counts, and why a count is a list of inputs.
 
     A *vector* has one entry per class of outputs. A *letter* stands for several tokens with one vector of
     bounds: it is that vector and the number of its tokens. A row of letters describes one position. *)

@@ -1,7 +1,8 @@
 (** * What the group rules have in common
 
-    Bands of tokens, and what it means for a rule to have counted sequences; mirrors [band_cuts] and
-    [position_bounds] of [checker/groups.py]. A sequence holds the tokens of all positions but the last. *)
+    Bands of tokens, and what it means for a rule to have counted sequences; mirrors
+    [checker/rules/group_rule.py], and [position_bounds] of [checker/rules/enumerate.py]. A sequence holds the
+    tokens of all positions but the last. *)
 
 From Coq Require Import Reals ZArith List Lia Lra String Bool.
 From CompactProofs Require Import Syntax Semantics Arithmetic Counting Outcome Matrices Tables Terms.
