@@ -27,13 +27,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 from checker import check
-from checker.check import Verdict
 from checker.meter import Meter
-from checker.model import Dyadic
 from checker.models.evaluation import Plan
 from checker.models.program import Program, parse_program
 from checker.models.syntax import Step
-from compact_proofs.commands import export_program, prove
+from checker.numbers.dyadic import Dyadic
+from checker.verdict import Verdict
+from compact_proofs.commands import export, prove
 
 BATCH = 8192
 VERIFIED = Path(__file__).parents[1] / "verified" / "compact-proofs-verified"
@@ -189,7 +189,7 @@ def measure(weights: Path, repeat: int, verified: bool) -> Figures:
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         model, certificate = Path(folder, "model"), Path(folder, "certificate")
-        export_program(weights, model, json.loads(weights.with_suffix(".json").read_text()))
+        export(weights, model, config=json.loads(weights.with_suffix(".json").read_text()))
         began = time.process_time()
         prove(model, "evaluate", certificate)
         proof = time.process_time() - began

@@ -18,10 +18,11 @@ import numpy.typing as npt
 
 from certificates.floats import FloatArray
 from certificates.label_terms import FloatTables, RangeTerms, Rows
+from certificates.progress import steps
 from certificates.prover import Prover
 from checker.certificate import Check, Group
-from checker.model import ExactModel
-from checker.terms import Cuts
+from checker.models.attention_only import ExactModel
+from checker.models.terms import Cuts
 
 # Tokens in the bands just below the threshold, from the top; one more band holds the rest.
 SCHEMES: tuple[tuple[int, ...], ...] = ((), (1,), (1, 3), (1, 1, 1, 2, 3, 5, 8))
@@ -72,7 +73,7 @@ class BoxSearch:
         # Where the classes of each partition start, side by side.
         self.starts = [0, *np.cumsum([len(cuts) - 1 for cuts in self.partitions]).tolist()]
         self.tables = FloatTables(prover, self.partitions)
-        self.candidates = [self._label(label) for label in range(self.model.vocabulary)]
+        self.candidates = [self._label(label) for label in steps("search", range(self.model.vocabulary))]
 
     def thresholds(self, label: int) -> list[int]:
         """Candidate thresholds: every token near the label, and some below."""

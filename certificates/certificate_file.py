@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from checker.certificate import TABLES, Certificate, Check, Table
+from checker.rules.margin import NO_MARGIN, Margin
 from model_export.exact_model_file import format_tensor
 
 
@@ -28,10 +29,16 @@ def _format_check(check: Check) -> str:
     return f"{check.rule} {check.bits} {check.margin} {check.partition} {classes} {bands}{levels}"
 
 
+def format_margin(margin: Margin) -> list[str]:
+    """The line of a margin, which 0 does not have."""
+    return [] if margin == NO_MARGIN else [f"margin {margin[0]} {margin[1]}"]
+
+
 def format_certificate(certificate: Certificate) -> str:
     """The canonical text of `certificate`."""
     lines = ["compact-proofs-certificate 1", f"model {certificate.model_sha256}"]
-    for name in ("correct", "score_bits", "exponential_bits"):
+    lines += [f"correct {certificate.correct}", *format_margin(certificate.margin)]
+    for name in ("score_bits", "exponential_bits"):
         lines.append(f"{name} {getattr(certificate, name)}")
     for name, table in zip(TABLES, certificate.tables, strict=True):
         lines += _format_table(name, table)

@@ -15,7 +15,7 @@ import sympy  # type: ignore[import-untyped]
 from certificates.short import Cut
 from certificates.strategies import CLASSES, STRATEGIES
 from checker.certificate import TABLES, Certificate, Check, Group
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
 
 Expr = Any  # SymPy has no types
 Values = dict[sympy.Symbol, int]
@@ -288,7 +288,9 @@ GROUP_CLASSES = {
 
 
 def asymptotic_class(strategy: str) -> str:
-    """How a strategy's operations grow, by what they are for."""
+    """How a strategy's operations grow, by what they are for; nothing of a strategy that is not listed."""
+    if strategy not in STRATEGIES:
+        return ""
     if strategy in ("trivial", "auto"):
         return "1" if strategy == "trivial" else "budget"
     cuts = CLASSES.get(strategy, {})

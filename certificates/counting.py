@@ -13,10 +13,15 @@ import numpy.typing as npt
 
 from certificates.boxes import SCHEMES, BoxSearch, bands_below, runs
 from certificates.prover import Prover
-from checker.arithmetic import PRODUCT_LIMIT
-from checker.certificate import MAX_BITS, Check, Group
-from checker.groups import MAX_SUMS_AT_ONCE, RULES, count_sums, group_size, position_bounds
+from checker.certificate import Check, Group, group_size
+from checker.certificate_file import MAX_BITS
+from checker.counting import Span, count_sums
 from checker.meter import Meter
+from checker.numbers.rounding import PRODUCT_LIMIT, shift_down
+from checker.rules.enumerate import MAX_SUMS_AT_ONCE, position_bounds
+from checker.rules.group_rule import Premises
+from checker.rules.margin import units
+from checker.rules.registry import group_rule
 
 # When sequences of tokens are counted one by one, by how many units the terms may differ of the tokens in the
 # first band, with so many bits as a strategy tries first; with more; and with more than words hold.
@@ -115,7 +120,7 @@ class GroupCounts:
 
     def _merged(self, group: Group, check: Check, negligible: int) -> tuple[tuple[int, int], ...]:
         """Bands of single tokens, but for one of the lowest, whose terms differ by `negligible` or less."""
-        _, bounds, _ = position_bounds(self.prover.terms, group, check, list(check.classes or ()))
+        _, bounds, _ = position_bounds(self._premises(group, check))
         terms = np.concatenate(bounds)[:, : group.label]
         spread = np.maximum.accumulate(terms, axis=1) - np.minimum.accumulate(terms, axis=1)
         near = np.flatnonzero((spread > negligible).any(axis=0))
@@ -137,9 +142,12 @@ class GroupCounts:
                     break
         return min(found, key=lambda pair: pair[0])[1]
 
+    def _premises(self, group: Group, check: Check) -> Premises:
+        return Premises(self.prover.terms, group, check, list(check.classes or ()))
+
     def _left_out(self, group: Group, check: Check) -> int:
         """How many inputs of `group` the check leaves out for its classes."""
-        return RULES[check.rule](self.prover.terms, group, check, list(check.classes or ()))
+        return group_rule(check.rule).check(self._premises(group, check)).left_out
 
     def _surely_wrong(self, group: Group, check: Check) -> int:
         """For how many inputs of `group` an upper bound of the margin against an output of `check` is 0 or less:
@@ -150,7 +158,7 @@ class GroupCounts:
         boxes = [[every] * others]
         if group.labels:  # by the position at which the label occurs first
             boxes = [[lower] * j + [label] + [every] * (others - j - 1) for j in range(others if below else 1)]
-        spans = [[(bound[:, part], sizes[part]) for bound, part in zip(bounds, box, strict=True)] for box in boxes]
+        spans = [[Span(bound[:, part], sizes[part]) for bound, part in zip(bounds, box, strict=True)] for box in boxes]
         return group_size(group, others + 1) - sum(count_sums(base, span, 1, MAX_SUMS_AT_ONCE) for span in spans)
 
     def _upper_bounds(self, group: Group, check: Check) -> tuple[Integers, list[Integers], Integers]:
@@ -160,6 +168,9 @@ class GroupCounts:
         others = self.prover.model.positions - 1
         tables = self.prover.terms.tables.fixed(bits)
         gaps = [high[:, [label]].astype(object) - low[:, outputs].astype(object) for low, high in tables]
+        # The margin is taken from lower ends, which are those of other outputs here: the label is to lose it.
+        margin = self.prover.terms.tables.certificate.margin
+        gaps[0] -= units(margin, bits) + shift_down(margin[0], margin[1] + bits)
         cuts = [0, *accumulate(width for count, width in check.bands for _ in range(count))]
         tokens = [*range(cuts[-1]), label]
         terms = []
@@ -175,7 +186,7 @@ class GroupCounts:
     def _weights(
         self, label: int, query: int, tokens: list[int], position: int, bits: int
     ) -> tuple[Integers, Integers]:
-        """Lower and upper bounds of the weights of `tokens` at `position`, as columns (`checker.terms`)."""
+        """Lower and upper bounds of the weights of `tokens` at `position`, as columns (`checker.models.terms`)."""
         (token_low, token_high), (low, high) = self.prover.terms.tables.weights
         least = token_low[query][label] * max(low[query][:-1])
         most = token_high[query][label] * max(high[query][:-1])

@@ -3,15 +3,17 @@
 import random
 from collections.abc import Sequence
 
+from certificates.certificate_file import format_margin
 from certificates.prover import Proof
 from checker.errors import Declined
+from checker.header import model_hash
 from checker.inputs import MAX_SEQUENCES
 from checker.meter import Meter
-from checker.model import model_hash
 from checker.models.evaluation import Plan
 from checker.models.program import Program, parse_program
 from checker.numbers.balls import Precision
 from checker.rules.evaluate import MAX_BITS, MAX_VALUE_BITS, Evaluate, Sizes, certified_inputs
+from checker.rules.margin import NO_MARGIN, Margin
 
 # Bits of a first pass to choose from: the fewer, the faster, up to 28 above all.
 LADDER = (16, 20, 22, 24, 26, 28, 38, 48, 56, 80, 128, 256)
@@ -23,18 +25,19 @@ SAMPLE, RUN, PLACES = 256, 32, 2048
 UNDECIDED = 0.02
 
 
-def prove_evaluate(model_data: bytes) -> Proof:
-    """A proof that tries every input. Raises `Declined` for what the checker would decline."""
+def prove_evaluate(model_data: bytes, margin: Margin = NO_MARGIN) -> Proof:
+    """A proof that tries every input, and claims those that are correct by more than a margin. Raises `Declined`
+    for what the checker would decline."""
     program = parse_program(model_data)
     if program.inputs.sequences > MAX_SEQUENCES:
         size = f"{program.inputs.sequences} sequences, limit max_sequences = {MAX_SEQUENCES}"
         raise Declined(f"strategy evaluate: {size}")
-    passes = choose_passes(program)
+    passes = choose_passes(program, margin)
     last = program.inputs.sequences - 1
     meter = unlimited()
-    correct = count(program, passes, [(0, last)], meter)
+    correct = count(program, passes, [(0, last)], meter, margin)
     proof = Evaluate(tuple(passes), ((0, last, correct),))
-    certificate = format_claim(model_hash(model_data), correct, proof).encode("ascii")
+    certificate = format_claim(model_hash(model_data), correct, proof, margin).encode("ascii")
     return Proof(certificate, correct, meter.operations, meter.machine_operations)
 
 
@@ -51,24 +54,28 @@ def unlimited() -> Meter:
 
 
 def count(
-    program: Program, passes: Sequence[Sizes], intervals: Sequence[tuple[int, int]], meter: Meter
+    program: Program,
+    passes: Sequence[Sizes],
+    intervals: Sequence[tuple[int, int]],
+    meter: Meter,
+    margin: Margin = NO_MARGIN,
 ) -> int:
-    """How many inputs among the sequences of the intervals the kernel certifies."""
+    """How many inputs among the sequences of the intervals the kernel certifies, by more than a margin."""
     plan = Plan(program, meter)
     precisions = [Precision(program.tensors, each) for each in passes]
     return sum(
-        certified_inputs(plan, precisions, listed, meter)
+        int(certified_inputs(plan, precisions, listed, meter, margin).sum())
         for first, last in intervals
         for listed in program.inputs.listed(first, last, meter)
     )
 
 
-def choose_passes(program: Program) -> list[Sizes]:
+def choose_passes(program: Program, margin: Margin = NO_MARGIN) -> list[Sizes]:
     """The fewest bits that decide nearly all of a sample that any bits decide, and more for the rest."""
     sample, inputs = take_sample(program)
     found = [0]
     for bits in LADDER if inputs else LADDER[-4:]:
-        found.append(count(program, [sizes(bits)], sample, unlimited()))
+        found.append(count(program, [sizes(bits)], sample, unlimited(), margin))
         undecided = inputs - found[-1]
         # Wrong inputs stay undecided at any number of bits, and then the count stops growing.
         if undecided <= UNDECIDED * inputs or found[-1] == found[-2] > 0:
@@ -95,10 +102,10 @@ def take_sample(program: Program) -> tuple[list[tuple[int, int]], int]:
     return found, inputs
 
 
-def format_claim(model_sha256: str, correct: int, proof: Evaluate) -> str:
+def format_claim(model_sha256: str, correct: int, proof: Evaluate, margin: Margin = NO_MARGIN) -> str:
     """The canonical text of a certificate of version 2 (`docs/formats.md`)."""
     passes = [" ".join(map(str, each)) for each in proof.passes]
     intervals = [" ".join(map(str, each)) for each in proof.intervals]
     lines = ["compact-proofs-certificate 2", f"model {model_sha256}", f"correct {correct}"]
-    lines += ["rule evaluate", f"passes {len(passes)}", *passes]
+    lines += [*format_margin(margin), "rule evaluate", f"passes {len(passes)}", *passes]
     return "\n".join([*lines, f"intervals {len(intervals)}", *intervals, "end", ""])

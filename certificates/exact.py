@@ -14,12 +14,13 @@ import numpy as np
 from certificates.boxes import BoxSearch, best_division, range_starts
 from certificates.counting import MAX_ENUMERATED, GroupCounts
 from certificates.levels import LevelSearch
+from certificates.progress import steps
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
 from certificates.trivial import prove_trivial
-from checker.certificate import Group
+from checker.certificate import Group, group_size
 from checker.errors import Declined, Rejected
-from checker.groups import group_size
 from checker.meter import MAX_OPERATIONS
+from checker.rules.margin import NO_MARGIN, Margin
 
 # What a proof may take of what the kernel allows, and the machine operations that a search may take.
 MOST = MAX_OPERATIONS // 4 * 3
@@ -38,11 +39,13 @@ CHEAP = 2.0**-13
 # What the check of one group may take at the most, as a part of that.
 MOST_OF_ONE = 2**-8
 WIDTHS = (1, 2, 4, 8, 16, 32)
-# Notes on what a proof counts.
+# How often groups are chosen anew, at a higher price, where those chosen are too long a proof.
+PRICE_STEPS = 60
+# Notes on what a proof counts, and what it leaves out.
 NOTHING_LEFT_OUT = "every correct input is counted"
 PROVABLE_COUNTED = "every correct input is counted that can be within the checker's limit max_exponential_bits"
-NOT_ALL_COUNTED = "some groups are bounded by levels of tokens, or with too few bits to tell every margin from 0"
-PRICE_STEPS = 40
+NOT_ALL_COUNTED = "groups counted by levels of tokens, or in too few bits, may have more correct inputs"
+TOO_LITTLE_ATTENTION = "where the label's weight is too small for the checker's limit max_exponential_bits"
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,28 @@ def prove_exact(model_data: bytes) -> bytes:
     return exact_proof(model_data).proof.certificate
 
 
-def exact_proof(model_data: bytes, budget: int | None = None) -> ExactProof:
-    """A proof of the same within a budget of operations, and whether it counts every correct input."""
-    strategy = ExactStrategy(model_data, NORMAL, budget)
+def exact_proof(model_data: bytes, budget: int | None = None, margin: Margin = NO_MARGIN) -> ExactProof:
+    """A proof of the same by more than a margin within a budget of operations, and whether it counts every input that
+    is so correct."""
+    strategy = ExactStrategy(model_data, NORMAL, budget, margin)
     found, model = strategy.prove(), strategy.model
     if found.in_doubt and model.vocabulary * max(model.vocabulary, model.positions) <= MAX_DEEP:
-        found = max(ExactStrategy(model_data, DEEP, budget).prove(), found, key=lambda one: one.proof.rank)
+        found = max(ExactStrategy(model_data, DEEP, budget, margin).prove(), found, key=lambda one: one.proof.rank)
     return found
 
 
 class ExactStrategy:
     """The strategy for one model, within a `budget` of operations or, if that is None, what the kernel allows."""
 
-    def __init__(self, model_data: bytes, precision: Precision = NORMAL, budget: int | None = None) -> None:
-        self.model_data, self.prover = model_data, Prover(model_data, precision=precision)
+    def __init__(
+        self,
+        model_data: bytes,
+        precision: Precision = NORMAL,
+        budget: int | None = None,
+        margin: Margin = NO_MARGIN,
+    ) -> None:
+        self.model_data, self.margin = model_data, margin
+        self.prover = Prover(model_data, precision=precision, margin=margin)
         self.model = self.prover.model
         self.budget = MOST if budget is None else min(MOST, budget)
         self.search = BoxSearch(self.prover, whole=True)
@@ -85,7 +96,7 @@ class ExactStrategy:
     def prove(self) -> ExactProof:
         """Every group counted if it can be, and otherwise as much as pays."""
         if self.prover.table_operations[0] > self.budget:
-            return ExactProof(prove_trivial(self.model_data), complete=False, in_doubt=False)
+            return ExactProof(prove_trivial(self.model_data, self.margin), complete=False, in_doubt=False)
         if self._estimate() <= MOST:
             try:
                 return self._complete()
@@ -110,7 +121,7 @@ class ExactStrategy:
     def _complete(self) -> ExactProof:
         """A proof that counts every group. Raises `Declined` if it would be too long, or take too long to find."""
         ledger, complete, in_doubt, unprovable = Ledger(self.prover), True, False, 0
-        for label in range(self.model.vocabulary):
+        for label in steps("count", range(self.model.vocabulary)):
             for first, width, whole in self._divided(label):
                 if whole and ledger.add(whole, group_size(whole, self.model.positions)) is not None:
                     continue
@@ -129,7 +140,7 @@ class ExactStrategy:
             raise Declined(f"exact: more than {self.budget} operations")
         notes = [NOT_ALL_COUNTED if not complete else NOTHING_LEFT_OUT if not unprovable else PROVABLE_COUNTED]
         if unprovable:
-            notes.append(f"left out: {unprovable} groups of one label and one query, too little attentive to the label")
+            notes.append(f"left out: {unprovable} groups of one label and one query, {TOO_LITTLE_ATTENTION}")
         return ExactProof(ledger.proof(notes), complete, in_doubt)
 
     def _find_whole(self, label: int) -> dict[tuple[int, int], tuple[float, int]]:
@@ -145,6 +156,7 @@ class ExactStrategy:
     def _divided(self, label: int) -> Iterator[tuple[int, int, Group | None]]:
         """Ranges (first query, width) with the group that decides all their inputs at once, and single queries."""
         whole = self._whole(label)
+        # As many queries as can be, in the fewest operations.
         scores = {at: at[1] - cost / MAX_OPERATIONS for at, (cost, _) in whole.items()}
         query = 0
         for first, width in [*best_division(label, self.search.widths, scores), (label + 1, 0)]:
@@ -160,7 +172,7 @@ class ExactStrategy:
         """The proof that gains most within the budget, of groups bounded in several ways."""
         ranges = [Range(self, label, first, width) for label, first, width in self._widest()]
         for gain in GAINS:
-            for one in ranges:
+            for one in steps("refine", ranges):
                 one.refine(gain)
             found = [list(one.best(0.0)) for one in ranges]
             if sum(self.cost(option) for chosen in found for option in chosen) > ENOUGH or self.searched > MAX_SEARCH:
@@ -175,7 +187,7 @@ class ExactStrategy:
                 if proof is not None:
                     return proof
             price = price * 1.25 or GAINS[-1]
-        return prove_trivial(self.model_data)
+        return prove_trivial(self.model_data, self.margin)
 
     def _widest(self) -> Iterator[tuple[int, int, int]]:
         """Ranges of queries (label, first query, width), as wide as can be, those of most inputs first."""

@@ -10,7 +10,7 @@ from math import log2
 import numpy as np
 import numpy.typing as npt
 
-from checker.model import Dyadic
+from checker.numbers.dyadic import Dyadic
 
 FloatArray = npt.NDArray[np.float64]
 

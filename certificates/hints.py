@@ -14,8 +14,9 @@ from certificates.floats import FloatArray, floats
 from certificates.prover import queries
 from checker.certificate import Factor, Table
 from checker.meter import Meter
-from checker.model import MAX_EXPONENT, Dyadic, ExactModel
-from checker.tables import Matrices
+from checker.models.attention_only import PATHS, QUERIES, ExactModel, path_matrices
+from checker.numbers.dyadic import MAX_EXPONENT, Dyadic
+from checker.numbers.matrices import Matrices
 
 HINT_BITS = 14
 # The claimed norm exceeds the true one by this share, which must cover the rounding of its hint.
@@ -66,13 +67,9 @@ def low_rank_table(path: Sequence[Dyadic], shape: Shape) -> Table:
 
 
 def table_paths(model: ExactModel) -> dict[str, tuple[Dyadic, ...]]:
-    """The paths of the tables QK, OV and EU (`checker.tables`)."""
-    w = model.weights
-    return {
-        "QK": (queries(model), w["W_Q"], w["W_K"].T, w["W_E"].T),
-        "OV": (w["W_E"], w["W_V"], w["W_O"], w["W_U"]),
-        "EU": (queries(model), w["W_U"]),
-    }
+    """The paths of the tables QK, OV and EU (`checker.models.tables`)."""
+    matrices = {**model.weights, QUERIES: queries(model)}
+    return {name: tuple(path_matrices(matrices, path)) for name, path in PATHS.items()}
 
 
 def unscaled(matrix: Dyadic, scale: int = 0) -> FloatArray:

@@ -1,7 +1,7 @@
 """What a search sees of one label: the kernel's gaps and weights in floating point, by ranges of queries.
 
 Weights are divided by the label's own and by the largest factor of a position before the last, as in
-`checker.terms`. Up to RATIO_BITS bits they are as they are; a token that is heavier still counts so much.
+`checker.models.terms`. Up to RATIO_BITS bits they are as they are; a token that is heavier still counts so much.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from certificates.floats import FloatArray, integers_as_floats, logarithms
 from certificates.prover import Prover
-from checker.terms import Cuts, class_gaps
+from checker.models.terms import Cuts, class_gaps
 
 Rows = npt.NDArray[np.intp]
 

@@ -5,31 +5,37 @@ margin that is left a token takes away. The outputs are cut into classes as coar
 groups of a label, because the gaps of a new partition take long to form.
 """
 
-from itertools import accumulate, pairwise, product
-from math import comb
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate, pairwise
+from math import factorial, prod
 
 import numpy as np
 
-from certificates.boxes import BoxSearch, bands_below, runs
+from certificates.boxes import BoxSearch, runs
 from certificates.floats import FloatArray
-from certificates.label_terms import RangeTerms
+from certificates.label_terms import LabelTerms, RangeTerms
 from checker.certificate import Check, Group
-from checker.terms import Cuts
+from checker.models.terms import Cuts
 
 # How many levels are tried, the last of which holds the tokens that are far from the label.
 LEVELS = (2, 3, 5, 9)
 # Tokens below the label that may be in other levels than the last.
 NEAR_TOKENS = 96
-# Tokens in the bands of a level, from the top; one more band holds the rest.
-BANDS = (4,)
+# What share of the margin that is left a band may take away beyond the worst token of its level; and how many tokens
+# are looked at first for how long a band can be.
+SPARE = 2.0**-4
+FEW = 12
 # A token that takes away more than this many times the margin is as bad as can be.
 WORST = 2.0
 # The share of what a group certifies that a class of outputs may lose.
 CLASS_PRICE = 2.0**-11
-SAMPLED_RANGES = 8
-COVER_LEVELS = 4
-# Numbers of tokens near the label, and of the label, beyond which inputs are too few to matter for that.
-MAX_NEAR, MAX_LABELS = 4, 2
+SAMPLED_RANGES, SAMPLED_WIDTH = 8, 8
+# How often neighbouring classes are made one.
+MERGES = 4
+# Numbers of tokens near the label or equal to it beyond which inputs are too few to matter for that.
+MAX_NEAR = 3
 
 
 class LevelSearch:
@@ -42,63 +48,62 @@ class LevelSearch:
 
     def groups(self, label: int, first: int, width: int) -> list[Group]:
         """The group of `width` queries from `first` on with more and more levels; none if no input can be certified."""
-        badness = self._badness(self.search.tables.label(label).ranges([first], width))
-        if badness is None:
+        terms = self._single(self.search.tables.label(label).ranges([first], width))
+        if not terms.hopeful:
             return []
         if label not in self._cuts:
             self._cuts[label] = self._cover(label)
         partition = self.prover.partition(self._cuts[label])
         groups = []
-        for sizes in dict.fromkeys(segments(badness, levels) for levels in LEVELS):
-            bands = [bands_below(size, BANDS) for size in sizes]
+        for sizes in dict.fromkeys(segments(terms.badness, levels) for levels in LEVELS):
+            bands = terms.bands(sizes)
             runs_of_bands = runs([size for level in bands for size in level])
             check = Check("levels", self.prover.bits, 1, partition, None, runs_of_bands, tuple(map(len, bands)))
             groups.append(Group(label, first, first + width - 1, 0, (check,)))
         return groups
 
-    def _badness(self, terms: RangeTerms) -> FloatArray | None:
-        """What share of the margin that is left each token below the label takes away, at the most; None where some
-        output is not below the label even for labels alone."""
-        outputs, label = self.prover.model.outputs, terms.terms.label
-        single = np.arange(outputs) != label
-        fixed, last = terms.fixed[0, :outputs][single], terms.last[0, :outputs][single]
-        label_term, labels = terms.label_term[0, :outputs][single], int(terms.labels[0, 0])
-        left, most = last + labels * label_term, last + self.others * label_term
-        left = np.where(left > 0, left, most)
-        if not (left > 0).all():
-            return None
-        gaps = fixed + terms.terms.ov[:label, :outputs][:, single]
-        taken = np.minimum(-np.minimum(gaps, 0.0) * terms.ratio[0, :label, None], WORST * left)
-        return np.asarray((taken / left).max(axis=1, initial=0.0))
+    def _single(self, terms: RangeTerms) -> "SingleTerms":
+        return SingleTerms(terms, self.prover.model.outputs, self.others)
 
     def _cover(self, label: int) -> Cuts:
         """Classes of outputs that lose little of what single outputs certify of some ranges of queries."""
-        width = max(1, label // SAMPLED_RANGES)
-        firsts = range(0, max(1, label - width + 1), width)
-        lost = sum((self._lost(label, first, width) for first in firsts), np.zeros(self.search.starts[-1]))
-        return self._cheapest(label, np.split(lost / len(firsts), self.search.starts[1:-1]))
+        width = max(1, min(SAMPLED_WIDTH, label // SAMPLED_RANGES))
+        firsts = {*range(0, label - width + 1, max(1, label // SAMPLED_RANGES)), max(0, label - width)}
+        samples = [sample for first in sorted(firsts) if (sample := self._sample(label, first, width))]
+        if not samples:
+            return (0, self.prover.model.outputs)
+        lost = lost_by_classes(self.search.tables.label(label), samples)
+        cuts = self._cheapest(label, np.split(lost, self.search.starts[1:-1]))
+        for _ in range(MERGES):
+            cuts = self._merged(label, cuts, samples)
+        return cuts
 
-    def _lost(self, label: int, first: int, width: int) -> FloatArray:
-        """What share of the inputs certified by single outputs each class does not certify."""
+    def _sample(self, label: int, first: int, width: int) -> "Sample | None":
         terms = self.search.tables.label(label).ranges([first], width)
-        badness = self._badness(terms)
-        if badness is None:
-            return np.zeros(self.search.starts[-1])
-        ends = [0, *accumulate(segments(badness, COVER_LEVELS))]
-        level_terms = [
-            np.minimum.reduce(
-                [
-                    terms.band_term(start + a, start + b, slice(None), slice(None))[0]
-                    for a, b in pairwise([0, *accumulate(bands_below(end - start, BANDS))])
-                ]
-            )
-            for start, end in pairwise(ends)
-        ]
-        numbers, shares = likely_numbers(self.others, [b - a for a, b in pairwise(ends)], int(terms.labels[0, 0]))
-        passing = terms.last[0] + numbers @ np.array([*level_terms, terms.label_term[0]]) > 0
+        single = self._single(terms)
+        if not single.hopeful:
+            return None
+        sizes = segments(single.badness, LEVELS[-1])
+        numbers, shares = likely_numbers(self.others, sizes, int(terms.labels[0, 0]))
+        passing = sums(terms, sizes, numbers)[:, : self.prover.model.outputs] > 0
         passing[:, label] = True
-        certified = shares * passing[:, : self.prover.model.outputs].all(axis=1)
-        return np.asarray((certified @ ~passing) / max(float(certified.sum()), 2.0**-60))
+        certified = shares * passing.all(axis=1)
+        total = float(certified.sum())
+        return Sample(first, width, sizes, numbers, certified / total) if total else None
+
+    def _merged(self, label: int, cuts: Cuts, samples: Sequence["Sample"]) -> Cuts:
+        """`cuts` without those between two classes that lose little as one."""
+        halves = [(0, *cuts[start:-1:2], cuts[-1]) for start in (2, 1)]
+        partitions = [tuple(sorted(set(half))) for half in halves]
+        terms = LabelTerms(self.search.tables, label, partitions)
+        spans = [span for partition in partitions for span in pairwise(partition)]
+        lost = dict(zip(spans, lost_by_classes(terms, samples).tolist(), strict=True))
+        kept = set(cuts)
+        for a, b, c in sorted(zip(cuts, cuts[1:], cuts[2:], strict=False), key=lambda span: lost[span[0], span[2]]):
+            # The label by itself is no class to be checked.
+            if {a, b, c} <= kept and lost[a, c] <= CLASS_PRICE and (label, label + 1) not in ((a, b), (b, c)):
+                kept.remove(b)
+        return tuple(sorted(kept))
 
     def _cheapest(self, label: int, lost: list[FloatArray]) -> Cuts:
         """The cover with the least loss, and price of its classes, by what the classes of each partition lose."""
@@ -111,6 +116,83 @@ class LevelSearch:
             whole.append(own + CLASS_PRICE <= halves)
             cost = np.minimum(own + CLASS_PRICE, halves)
         return self.search.cover(label, whole)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A range of queries with levels of so many tokens, likely numbers of tokens in them [case, level], and which share
+    of the inputs that single outputs certify is of each case."""
+
+    first: int
+    width: int
+    sizes: tuple[int, ...]
+    numbers: FloatArray
+    certified: FloatArray
+
+
+def lost_by_classes(terms: LabelTerms, samples: Sequence[Sample]) -> FloatArray:
+    """What share of the inputs certified by single outputs each class does not certify, on average."""
+    lost = [
+        sample.certified @ (sums(terms.ranges([sample.first], sample.width), sample.sizes, sample.numbers) <= 0)
+        for sample in samples
+    ]
+    return np.asarray(np.mean(lost, axis=0))
+
+
+def sums(terms: RangeTerms, sizes: Sequence[int], numbers: FloatArray) -> FloatArray:
+    """The least sum of terms [case, class] for `numbers` of tokens in levels of so many tokens [case, level]."""
+    label = terms.terms.label
+    token_terms = np.minimum(0.0, (terms.fixed[0] + terms.terms.ov[:label]) * terms.ratio[0, :label, None])
+    starts = [0, *accumulate(sizes)][:-1]
+    level_terms = np.minimum.reduceat(token_terms, starts, axis=0) if sizes else token_terms
+    return np.asarray(terms.last[0] + numbers @ np.vstack([level_terms, terms.label_term]))
+
+
+class SingleTerms:
+    """The bounds of single tokens and outputs, for the queries of one range.
+
+    `hopeful`: every other output is below the label at least where all tokens are the label. `badness` [token]: what
+    share of the margin that is left a token below the label takes away, at the most.
+    """
+
+    def __init__(self, terms: RangeTerms, outputs: int, others: int) -> None:
+        label = terms.terms.label
+        single = np.arange(outputs) != label
+        fixed, last = terms.fixed[0, :outputs][single], terms.last[0, :outputs][single]
+        label_term, labels = terms.label_term[0, :outputs][single], int(terms.labels[0, 0])
+        left, most = last + labels * label_term, last + others * label_term
+        self.left = np.where(left > 0, left, most)
+        self.hopeful = bool((self.left > 0).all())
+        if self.hopeful:
+            self.weights = terms.ratio[0, :label]
+            self.gaps = np.minimum(0.0, fixed + terms.terms.ov[:label, :outputs][:, single])
+            taken = np.minimum(-self.gaps * self.weights[:, None], WORST * self.left)
+            self.badness = np.asarray((taken / self.left).max(axis=1, initial=0.0))
+
+    def bands(self, sizes: Sequence[int]) -> list[list[int]]:
+        """As few bands as will do for levels of so many tokens, so that none is much worse than the worst token of its
+        level: how many tokens are in each."""
+        levels, start = [], 0
+        for size in sizes:
+            weights, gaps = self.weights[start : start + size], self.gaps[start : start + size]
+            allowed = (weights[:, None] * gaps).min(axis=0) - SPARE * self.left
+            bands, end = [], size
+            while end:
+                bands.append(self._longest(weights[:end], gaps[:end], allowed))
+                end -= bands[-1]
+            levels.append(bands[::-1])
+            start += size
+        return levels
+
+    def _longest(self, weights: FloatArray, gaps: FloatArray, allowed: FloatArray) -> int:
+        """How many of the last of some tokens can be a band whose term is not below what is `allowed` [output]."""
+        for count in (FEW, len(weights)):
+            heaviest = np.maximum.accumulate(weights[-count:][::-1])
+            least = np.minimum.accumulate(gaps[-count:][::-1], axis=0)
+            too_bad = np.flatnonzero((heaviest[:, None] * least < allowed).any(axis=1))
+            if len(too_bad):
+                return max(1, int(too_bad[0]))
+        return len(weights)
 
 
 def segments(badness: FloatArray, levels: int) -> tuple[int, ...]:
@@ -138,18 +220,21 @@ def segments(badness: FloatArray, levels: int) -> tuple[int, ...]:
     return tuple(size for size in (label - cuts[0], *(a - b for a, b in pairwise(cuts))) if size)
 
 
-def likely_numbers(others: int, sizes: list[int], labels: int) -> tuple[FloatArray, FloatArray]:
+def likely_numbers(others: int, sizes: Sequence[int], labels: int) -> tuple[FloatArray, FloatArray]:
     """How many of `others` tokens are in each level, those few at most that are likely, and the label: [case, level];
     and how many sequences there are of each case, as a share of those of `others` tokens up to the label."""
-    tokens, numbers, shares = sum(sizes) + 1, [], []
-    most = [min(MAX_NEAR, others)] * len(sizes[1:]) + [min(MAX_LABELS, others)]
-    for case in product(*(range(k + 1) for k in most)):
-        if sum(case) <= min(others, MAX_NEAR + MAX_LABELS) and case[-1] >= labels:
-            far, share, left = others - sum(case), 1.0, others
-            for size, k in zip((*sizes[1:], 1), case, strict=True):
-                share *= comb(left, k) * (size / tokens) ** k
-                left -= k
-            if sizes or not far:
-                numbers.append((far, *case) if sizes else case)
-                shares.append(share * ((sizes[0] if sizes else 0) / tokens) ** far)
-    return np.array(numbers, dtype=float).reshape(len(numbers), len(sizes) + 1), np.array(shares)
+    few, ways = _few_tokens(others, len(sizes))
+    chosen = few[:, -1] >= labels
+    tokens = np.array([*sizes, 1], dtype=float)
+    return few[chosen], (ways * np.prod((tokens / tokens.sum()) ** few, axis=1))[chosen]
+
+
+@cache
+def _few_tokens(others: int, levels: int) -> tuple[FloatArray, FloatArray]:
+    """The same for any sizes and labels, and in how many orders the tokens of each case come."""
+    cases: list[list[int]] = [[]]
+    for _ in range(levels):  # the levels but the first, and the label
+        cases = [[*case, k] for case in cases for k in range(min(MAX_NEAR, others) - sum(case) + 1)]
+    few = np.array([[others - sum(case), *case] for case in cases if levels or not others or sum(case)], dtype=float)
+    ways = [factorial(others) / prod(factorial(int(k)) for k in case) for case in few]
+    return few, np.array(ways)

@@ -9,13 +9,20 @@ from math import ceil, log, log2
 from flint import fmpz_mat
 
 from certificates.certificate_file import format_certificate
-from checker.certificate import MAX_BITS, MAX_EXPONENTIAL_BITS, MAX_PARTITIONS, Certificate, Check, Group, Table
+from checker.certificate import Certificate, Check, Group, Table
+from checker.certificate_file import MAX_BITS, MAX_EXPONENTIAL_BITS, MAX_PARTITIONS
 from checker.errors import Declined, Rejected
-from checker.groups import certified_inputs, level_bounds
+from checker.groups import certified_inputs
+from checker.header import model_hash
 from checker.meter import MAX_OPERATIONS, Meter
-from checker.model import Dyadic, ExactModel, model_hash, parse_model
-from checker.tables import Matrices, Tables
-from checker.terms import Cuts, Terms
+from checker.models.attention_only import ExactModel, parse_model
+from checker.models.tables import Tables
+from checker.models.terms import Cuts, Terms
+from checker.numbers.dyadic import Dyadic
+from checker.numbers.matrices import Matrices
+from checker.rules.group_rule import Premises
+from checker.rules.levels import level_bounds
+from checker.rules.margin import NO_MARGIN, Margin
 
 # Logits from 2**-1 to 2**LARGE_LOGIT take as many bits as a strategy says; larger ones fewer, so that
 # 64-bit words hold them.
@@ -69,13 +76,18 @@ class Option:
 
 
 class Prover:
-    """A model under proof: its tables as the kernel encloses them, and the partitions in use."""
+    """A model under proof, of being correct by more than a margin: its tables as the kernel encloses them, and the
+    partitions in use."""
 
     def __init__(
-        self, model_data: bytes, tables: Sequence[Table] = ((), (), ()), precision: Precision = NORMAL
+        self,
+        model_data: bytes,
+        tables: Sequence[Table] = ((), (), ()),
+        precision: Precision = NORMAL,
+        margin: Margin = NO_MARGIN,
     ) -> None:
         enclose = enclosed_exactly if not any(tables) else enclosed
-        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision)
+        self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision, margin)
         self.model: ExactModel = self._enclosed.model
         # What is certain before any group.
         self.unproved: Certificate = self._enclosed.certificate
@@ -110,7 +122,7 @@ class Prover:
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
         tokens are all in bands."""
-        last, level_terms, _ = level_bounds(self.terms, group, check, classes)
+        last, level_terms, _ = level_bounds(Premises(self.terms, group, check, classes))
         others = self.model.positions - 1
         each = zip(last, level_terms[-1], map(min, zip(*level_terms, strict=True)), strict=True)
         return [a + group.labels * b + (others - group.labels) * c for a, b, c in each]
@@ -140,7 +152,9 @@ class Prover:
         return ledger.proof(notes)
 
 
-def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision) -> tuple[Tables, tuple[int, int]]:
+def enclosed(
+    model_data: bytes, tables: tuple[Table, ...], precision: Precision, margin: Margin
+) -> tuple[Tables, tuple[int, int]]:
     """The tables of a model as the kernel encloses them for a certificate of nothing, and the operations it takes
     before there are attention weights, as it counts and as it prices them."""
     model = parse_model(model_data)
@@ -152,6 +166,7 @@ def enclosed(model_data: bytes, tables: tuple[Table, ...], precision: Precision)
         tables=tables,
         partitions=(),
         groups=(),
+        margin=margin,
     )
     found = Tables(model, unproved, Meter())
     return found, (found.meter.operations, found.meter.machine_operations)

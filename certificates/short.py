@@ -11,7 +11,8 @@ from certificates.boxes import BoxSearch
 from certificates.hints import Shape, low_rank_table, table_paths
 from certificates.prover import Proof, Prover
 from checker.certificate import TABLES, Table
-from checker.model import ExactModel, parse_model
+from checker.models.attention_only import ExactModel, parse_model
+from checker.rules.margin import NO_MARGIN, Margin
 
 # What an operation must buy, as a share of all inputs, where no budget is given.
 DEFAULT_PRICE = 2.0**-24
@@ -73,11 +74,11 @@ def low_rank_tables(model: ExactModel, cuts: Cuts) -> tuple[Table, ...]:
 
 
 class ShortProofs:
-    """Short proofs of one model with its tables enclosed in one way, at any price of an operation."""
+    """Short proofs of one model, by a margin, with its tables enclosed in one way, at any price of an operation."""
 
-    def __init__(self, model_data: bytes, cuts: Cuts) -> None:
+    def __init__(self, model_data: bytes, cuts: Cuts, margin: Margin = NO_MARGIN) -> None:
         model = parse_model(model_data)
-        self.prover = Prover(model_data, low_rank_tables(model, cuts))
+        self.prover = Prover(model_data, low_rank_tables(model, cuts), margin=margin)
         self.search = BoxSearch(self.prover)
 
     def prove(self, price: float) -> Proof:
@@ -100,12 +101,14 @@ class ShortProofs:
             price = (low * high) ** 0.5
 
 
-def prove_short(model_data: bytes, cuts: Cuts, budget: int | None, price: float) -> Proof:
+def prove_short(
+    model_data: bytes, cuts: Cuts, budget: int | None, price: float, margin: Margin = NO_MARGIN
+) -> Proof:
     """The best short proof: at `price` where there is no budget, within the budget where there is one.
 
     Raises `OverBudget` if nothing was found within the budget.
     """
-    proofs = ShortProofs(model_data, cuts)
+    proofs = ShortProofs(model_data, cuts, margin)
     if budget is None:
         return proofs.prove(price)
     found = list(proofs.within(budget))

@@ -1,4 +1,5 @@
-"""Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`.
+"""Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]
+[--distribution FILE]`.
 
 Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed,
 unsupported, over a limit, or not readable). No other code is a verdict: 74 is one that could not be
@@ -17,9 +18,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import NoReturn, TextIO
 
-from checker.check import Verdict, check
+from checker.check import check
 from checker.errors import Declined
 from checker.text import MAX_FILE_BYTES, any_number_of_digits
+from checker.verdict import Verdict
 
 EXIT_CODES = {"accepted": 0, "rejected": 10, "declined": 20}
 USAGE, UNPRINTED = 2, 74
@@ -76,10 +78,11 @@ def contents(path: str) -> bytes:
         raise Declined(printable(f"{path}: {error.strerror}")) from error
 
 
-def judge(model: str, certificate: str) -> Verdict:
-    """The verdict on two files, each of which is opened and read once."""
+def judge(model: str, certificate: str, distribution: str | None = None) -> Verdict:
+    """The verdict on two files, or three, each of which is opened and read once."""
     try:
-        return check(contents(model), contents(certificate))
+        files = contents(model), contents(certificate)
+        return check(*files, None, None if distribution is None else contents(distribution))
     except Declined as error:
         return Verdict("declined", str(error))
 
@@ -103,11 +106,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("model", help="exact model file")
     parser.add_argument("certificate", help="certificate file")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
+    parser.add_argument("--distribution", metavar="FILE", help="weigh the inputs by a distribution")
     try:
         options = parser.parse_args(arguments)
     except SystemExit:
         return USAGE  # of help, too: a file may be called --help, and 0 is a verdict
-    verdict = judge(options.model, options.certificate)
+    verdict = judge(options.model, options.certificate, options.distribution)
     try:
         show(verdict, options.json)
     except OSError as error:

@@ -4,20 +4,19 @@ Sequence number c of the product of the sets has at position j the token number
 (c // (product of the sizes after j)) % (size j) of set j.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined
 from checker.meter import PYTHON, Meter
-from checker.model import MAX_POSITIONS
+from checker.numbers.rounding import Array
 from checker.tasks.registry import MAX_PARAMETER, MAX_PARAMETERS, TASKS, make_task
-from checker.tasks.task import Task
-from checker.text import Reader
+from checker.tasks.task import Labels, Task
+from checker.text import MAX_POSITIONS, Reader
 
 MAX_TOKEN = 4095
 # The most sequences that are listed, and how many tokens at a time.
@@ -76,8 +75,7 @@ class Inputs:
         for start in range(first, last + 1, step):
             end = min(start + step, last + 1)
             numbers = self._numbers(start, end)
-            read = [self.arrays[j][numbers[:, j]] for j in self.task.read]
-            labels, labelled = self.task.labels(np.stack(read, axis=1))
+            labels, labelled = self.labels(numbers)
             yield Listed(numbers[labelled], labels[labelled])
 
     def _numbers(self, start: int, end: int) -> Array:
@@ -92,11 +90,25 @@ class Inputs:
             columns.append(column)
         return np.stack(columns[::-1], axis=1)
 
-    def count(self, meter: Meter) -> int:
-        """How many inputs there are."""
+    def labels(self, numbers: Array) -> Labels:
+        """The labels of sequences, given by the numbers of their tokens [sequences, positions]."""
+        read = [self.arrays[j][numbers[:, j]] for j in self.task.read]
+        return self.task.labels(np.stack(read, axis=1))
+
+    def numbered(self, chosen: Sequence[int]) -> Array:
+        """The token numbers of the sequences of the `chosen` numbers, [sequences, positions]."""
+        rows = np.zeros((len(chosen), len(self.sets)), dtype=np.int64)
+        for row, number in zip(rows, chosen, strict=True):
+            for j in range(len(self.sets) - 1, -1, -1):
+                number, row[j] = divmod(number, len(self.sets[j]))
+        return rows
+
+    def count(self, meter: Meter, first: int = 0, last: int | None = None) -> int:
+        """How many inputs there are, of all sequences or those from number `first` to `last`."""
+        last = self.sequences - 1 if last is None else last
         if self.task.total:
-            return self.sequences
-        return sum(len(some.labels) for some in self.listed(0, self.sequences - 1, meter))
+            return last - first + 1
+        return sum(len(some.labels) for some in self.listed(first, last, meter))
 
 
 def parse_inputs(reader: Reader) -> Inputs:

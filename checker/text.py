@@ -13,7 +13,11 @@ from checker.errors import Declined
 
 MAX_FILE_BYTES = 5 * 2**20
 MAX_DIGITS = 800
-CANONICAL = re.compile(f"0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-[1-9][0-9]{{0,{MAX_DIGITS - 2}}}").fullmatch
+# The most tokens of an input, in models of every version.
+MAX_POSITIONS = 256
+# Zero, or a number of other digits in front, with a minus or without.
+NUMBERS = f"[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-[1-9][0-9]{{0,{MAX_DIGITS - 2}}}"
+CANONICAL = re.compile(f"0|{NUMBERS}").fullmatch
 # More than any integer that is short enough.
 ENDLESS = 10**MAX_DIGITS
 
@@ -44,18 +48,23 @@ class Reader:
             raise Declined(f"{kind}: {len(data)} bytes, limit max_file_bytes = {MAX_FILE_BYTES}")
         if not data.isascii():
             raise Declined(f"{kind}: not ASCII text")
+        self.kind, self.place = kind, 0
+        self.tokens = data.decode("ascii").replace("\n", " \n ").split(" ")
         # An empty token after the last one, which nothing matches, keeps every search inside.
-        self.kind, self.place, self.tokens = (kind, 0, [*data.decode("ascii").replace("\n", " \n ").split(" "), ""])
+        self.tokens.append("")
 
     # The next token, which is not taken by this: a word, a newline, or the empty string at the end.
     next = property(lambda self: self.tokens[self.place])
 
     def fail(self, expected: str) -> Declined:
         """The failure to find what was `expected` at this place; a newline is the end of a line."""
-        found = repr(self.next[:40]) if self.next or self.place < len(self.tokens) - 2 else "the end of the file"
+        found = "the end of the file"
+        if self.next or self.place < len(self.tokens) - 2:
+            found = repr(self.next[:40])
         after = f", after {self.tokens[self.place - 1][:40]!r}" if self.place else ""
         expected = expected.replace("\n", "the end of the line")
-        return Declined(f"{self.kind}: token {self.place + 1}: expected {expected}, found {found}{after}")
+        token = f"token {self.place + 1}"
+        return Declined(f"{self.kind}: {token}: expected {expected}, found {found}{after}")
 
     def word(self, *expected: str) -> str:
         """The next token, which must be one of `expected`."""
@@ -67,7 +76,8 @@ class Reader:
     def integers(self, count: int, limits: Range = (-ENDLESS, ENDLESS)) -> list[int]:
         """The next `count` tokens as integers k, with low <= k <= high for `limits` (low, high,
         perhaps a name)."""
-        low, high, tokens = limits[0], limits[1], self.tokens[self.place : self.place + count]
+        low, high = limits[:2]
+        tokens = self.tokens[self.place : self.place + count]
         # Where there are fewer than `count`, the last of them is empty.
         if not all(map(CANONICAL, tokens)):
             raise self.misplaced(limits)

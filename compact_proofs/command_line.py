@@ -13,7 +13,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from fractions import Fraction
+from functools import wraps
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +25,10 @@ import click
 
 import checker.__main__
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
-from checker.check import percentage
 from checker.errors import Declined
+from checker.models.attention_only import ExactModel
+from checker.rules.margin import NO_MARGIN
+from checker.verdict import percentage
 from compact_proofs.isolated import (
     DISAGREEMENT,
     NO_VERDICT,
@@ -35,15 +40,27 @@ from compact_proofs.isolated import (
     run_capped,
 )
 from compact_proofs.lazy import lazy_module
+from compact_proofs.places import located
 from compact_proofs.shipped import MODEL, OUTPUT, shipped_models
-from compact_proofs.terminal import OutputLost, print_error, print_table, progress_bar, say, shown
+from compact_proofs.terminal import (
+    OutputLost,
+    print_error,
+    print_table,
+    progress_bar,
+    say,
+    say_indented,
+    shown,
+    shows_progress,
+    silence,
+)
 from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
 from model_export.errors import OtherFamily, UnsupportedWeights
-from model_export.output_files import require_output
-from model_export.tasks import TASKS
+from model_export.output_files import require_output, write_whole
 
 if TYPE_CHECKING:
     from compact_proofs import commands, demonstration
+    from compact_proofs.objects import Model
+    from compact_proofs.report.collect import Subject
     from model_export.floating_point import Weights
 else:
     commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
@@ -51,20 +68,20 @@ else:
 # Random inputs of an estimate, and where they start.
 SAMPLES, SAMPLE_SEED = 10_000, 1
 # Logits in a table: the largest.
-LOGITS_SHOWN = 5
+LOGITS_SHOWN = 4
 
 
 class _Command(click.Command):
     """A command whose help ends with an example, printed as it is to be typed.
 
-    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    The help of `check` and `verify` ends with a code that is no verdict, because a file may be called --help.
     """
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(context, args)
         except click.exceptions.Exit as ended:
-            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
+            raise click.exceptions.Exit(USAGE if self.name in ("check", "verify") else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -72,14 +89,43 @@ class _Command(click.Command):
                 formatter.write(f"  {self.epilog}\n")
 
 
+UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
 def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    """A number of bytes: 1000000, 512MiB or 2GiB."""
+    """A number of bytes: 1000000, 1GB or 512MiB."""
     if value is None:
         return None
-    found = re.fullmatch(r"([1-9][0-9]{0,17})(|KiB|MiB|GiB)", value)
+    found = re.fullmatch(r"([1-9][0-9]{0,17})([KMG]i?B|)", value, re.IGNORECASE)
     if found is None:
-        raise click.BadParameter(f"{value!r} is not a number of bytes, such as 512MiB", context, parameter)
-    return min(int(found[1]) * {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[found[2]], sys.maxsize)
+        raise click.BadParameter(f"{value!r} is not a number of bytes, such as 1GB or 512MiB", context, parameter)
+    return min(int(found[1]) * UNITS[found[2].upper()], sys.maxsize)
+
+
+def _decimal(text: str) -> Fraction | None:
+    """The number that a decimal of moderate length denotes."""
+    return Fraction(text) if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,64})?", text) else None
+
+
+def _margin(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
+    """A margin, 0 or a number of finitely many binary digits, as an odd integer times 2 to the power of an exponent."""
+    margin = _decimal("0" if value is None else value)
+    if margin is None or margin.denominator & margin.denominator - 1:
+        raise click.BadParameter(f"{value!r} is not a dyadic number, such as 0.5", context, parameter)
+    if not margin:
+        return NO_MARGIN
+    zeros = (margin.numerator & -margin.numerator).bit_length() - 1
+    return margin.numerator >> zeros, zeros + 1 - margin.denominator.bit_length()
+
+
+def _confidence(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """A confidence 1 - 1/q, such as 0.999, as q."""
+    if value is None:
+        return None
+    error = 1 - (_decimal(value) or 0)
+    if error.numerator != 1 or error.denominator < 2:
+        raise click.BadParameter(f"{value!r} is not 1 - 1/q for an integer q, such as 0.999", context, parameter)
+    return error.denominator
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,7 +142,26 @@ def command(context: click.Context) -> None:
 
 
 def _command(short_help: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
-    return command.command(cls=_Command, short_help=short_help, epilog=f"compact-proofs {example}")
+    """A command with the two options that all have; its function gets `as_json`."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @wraps(function)
+        def run(quiet: bool, **given: Any) -> Any:
+            if quiet and given["as_json"]:
+                raise click.UsageError("either --json or --quiet")
+            with silence(quiet):
+                return function(**given)
+
+        # Click lists options from the last to the first.
+        options = [
+            click.Option(["-q", "--quiet"], is_flag=True, help="Print no results and no progress, only what is wrong."),
+            click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object."),
+        ]
+        run.__click_params__ = [*options, *getattr(function, "__click_params__", [])]  # type: ignore[attr-defined]
+        made = command.command(cls=_Command, short_help=short_help, epilog=f"compact-proofs {example}")
+        return made(run)
+
+    return decorate
 
 
 def _output(metavar: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -125,6 +190,7 @@ def export(
     names: str | None,
     positions: int | None,
     output: str,
+    as_json: bool,
 ) -> None:
     """Write the exact MODEL of trained WEIGHTS (.safetensors, .npz, .pt or .pth); nothing is rounded.
 
@@ -133,54 +199,70 @@ def export(
     A configuration under which the weights are another function is refused. What is assumed is
     printed, and so is how often the exported model is right on random inputs.
     """
-    settings = commands.program_settings(config, task=task, tokens=tokens, read=read)
-    if "tokens" in settings:
-        if positions is not None:
-            raise click.UsageError("--positions goes with models of max; a program's positions are those of --tokens")
-        from model_export.program_floating_point import program_accuracy
-
-        made = commands.export_program(weights, output, settings, names, config)
-        program = made.program
-        sha256 = checker.model.model_hash(Path(output).read_bytes())
-        inputs = program.inputs
-        say(f"{shown(output)}: task {inputs.task}, inputs {inputs}, {program}, sha256 {sha256}")
-        if made.assumed:
-            say(f"assumed: {', '.join(made.assumed)}")
-        try:
-            correct, found = program_accuracy(program, SAMPLES, SAMPLE_SEED)
-            say(_estimated(correct / found, found) if found else "no estimate of its accuracy: no random inputs found")
-        except UnsupportedWeights as error:
-            say(f"no estimate of its accuracy: {error}")
-        return
     for option, value in (("--map", names), ("--read", read)):
-        if value is not None:
+        if value is not None and tokens is None and config is None:
             raise click.UsageError(f"{option} goes with --tokens")
+    if positions is not None and tokens is not None:
+        raise click.UsageError("--positions goes with models of max; a program's positions are those of --tokens")
     try:
-        exported = commands.export(weights, output, task or TASKS[0], config, positions)
+        model = commands.export(weights, output, task, config, positions, tokens=tokens, read=read, names=names)
     except OtherFamily as error:
         advice = "for other transformers give --tokens and --task, docs/weights.md"
         raise OtherFamily(f"{error} ({advice})") from error
-    model = exported.model
-    sha256 = checker.model.model_hash(Path(output).read_bytes())
-    say(
-        f"{shown(output)}: task {model.task}, {model.total} inputs ({model.vocabulary} tokens, "
-        f"{model.positions} positions), sha256 {sha256}"
-    )
-    if exported.configuration is not None:
-        say(f"configuration: the one {exported.configuration} agrees")
-    say(f"assumed: {', '.join(exported.assumed)}")
-    from model_export.floating_point import float_weights
+    estimate = _estimate_of(model)
+    if as_json:
+        say(json.dumps(_exported(model, output) | {"estimate": estimate}))
+        return
+    say(f"{shown(output)}: {_in_words(model)}, sha256 {model.sha256}")
+    if model.configuration is not None and isinstance(model.parsed, ExactModel):
+        say(f"configuration: the one {model.configuration} agrees")
+    for what, words in (("assumed", model.assumed), ("prepared", model.prepared)):
+        if words:
+            say(f"{what}: {', '.join(words)}")
+    if "reason" in estimate:
+        say(f"no estimate of its accuracy: {estimate['reason']}")
+    else:
+        say(_estimated(estimate["accuracy"], estimate["samples"]))
+
+
+def _exported(model: "Model", output: str) -> dict[str, Any]:
+    """What there is to say of an exact model."""
+    words = {name: getattr(model, name) for name in ("sha256", "task", "inputs", "configuration")}
+    parsed = model.parsed
+    count = {"total": parsed.total} if isinstance(parsed, ExactModel) else {"sequences": parsed.inputs.sequences}
+    return {"model": output, **words, **count, "assumed": model.assumed, "prepared": model.prepared}
+
+
+def _in_words(model: "Model") -> str:
+    parsed = model.parsed
+    if isinstance(parsed, ExactModel):
+        sizes = f"{parsed.vocabulary} tokens, {parsed.positions} positions"
+        return f"task {parsed.task}, {parsed.total} inputs ({sizes})"
+    return f"task {model.task}, inputs {model.inputs}, {parsed}"
+
+
+def _estimate_of(model: "Model") -> dict[str, Any]:
+    """The accuracy on random inputs in floating point, or the reason why there is none."""
+    from model_export.floating_point import float_weights, sampled_accuracy
+    from model_export.program_floating_point import program_accuracy
 
     try:
-        say(_estimate(float_weights(model)))
+        if isinstance(model.parsed, ExactModel):
+            accuracy, samples = sampled_accuracy(float_weights(model.parsed), SAMPLES, SAMPLE_SEED), SAMPLES
+        else:
+            correct, samples = program_accuracy(model.parsed, SAMPLES, SAMPLE_SEED)
+            if not samples:
+                return {"reason": "no random inputs found"}
+            accuracy = correct / samples
     except UnsupportedWeights as error:
-        say(f"no estimate of its accuracy: {error}")
+        return {"reason": str(error)}
+    return {"accuracy": accuracy, "samples": samples, "seed": SAMPLE_SEED}
 
 
-def _estimate(weights: "Weights") -> str:
+def _estimate(weights: "Weights") -> dict[str, Any]:
     from model_export.floating_point import sampled_accuracy
 
-    return _estimated(sampled_accuracy(weights, SAMPLES, SAMPLE_SEED), SAMPLES)
+    return {"accuracy": sampled_accuracy(weights, SAMPLES, SAMPLE_SEED), "samples": SAMPLES, "seed": SAMPLE_SEED}
 
 
 def _estimated(accuracy: float, samples: int) -> str:
@@ -200,7 +282,6 @@ def _tokens(context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--input", "inputs", multiple=True, callback=_tokens, metavar="TOKENS", help="Such as 3,1,4,1.")
 @click.option("--random", type=click.IntRange(0, 10_000), help="Random inputs.  [default: 10, without --input]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Where random inputs start.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all logits.")
 def evaluate(model: str, inputs: list[list[int]], random: int | None, seed: int, as_json: bool) -> None:
     """Show label, answer and largest logits of inputs of an exact MODEL, in floating point.
 
@@ -240,34 +321,83 @@ def _largest(logits: list[float]) -> str:
     return "  ".join(f"{output}: {logits[output]:.4g}" for output in largest)
 
 
+def _strategy_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from certificates.strategies import PROGRAM_STRATEGIES, STRATEGIES
+
+    return [name for name in dict.fromkeys([*STRATEGIES, *PROGRAM_STRATEGIES]) if name.startswith(incomplete)]
+
+
 @_command(
     "Write a certificate, found by a strategy.",
     "prove tiny.model --strategy exact -o tiny.certificate",
 )
 @click.argument("model")
-@click.option("--strategy", required=True, metavar="NAME", help="One of `compact-proofs strategies`.")
+@click.option(
+    "--strategy",
+    required=True,
+    metavar="NAME",
+    shell_complete=_strategy_names,
+    help="One of `compact-proofs strategies`, or MODULE:FUNCTION, one of your own.",
+)
 @click.option(
     "--budget",
     type=click.IntRange(0),
     metavar="OPERATIONS",
     help="The most that the check may take; for strategies that can do with less.",
 )
+@click.option(
+    "--margin",
+    callback=_margin,
+    metavar="NUMBER",
+    help="Claim inputs that are correct by more than this, such as 0.5.  [default: 0]",
+)
+@click.option("--samples", type=click.IntRange(1), help="Of the strategy sample.  [default: 10000]")
+@click.option(
+    "--confidence", callback=_confidence, metavar="NUMBER", help="Of the strategy sample: 1 - 1/q.  [default: 0.999]"
+)
+@click.option(
+    "--certificate", metavar="FILE", help="Of the strategy sample: what is proved well here is kept, the rest sampled."
+)
 @_output("CERTIFICATE")
-def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
+def prove(
+    model: str,
+    strategy: str,
+    budget: int | None,
+    margin: tuple[int, int],
+    samples: int | None,
+    confidence: int | None,
+    certificate: str | None,
+    output: str,
+    as_json: bool,
+) -> None:
     """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
-    with progress_bar() as bar:
+    from certificates.progress import watched
+
+    given = {"samples": samples, "one_in": confidence, "certificate": certificate}
+    of_sample: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if of_sample and (strategy != "sample" or budget is not None or margin != NO_MARGIN):
+        raise click.UsageError("--samples, --confidence and --certificate go with --strategy sample, and nothing else")
+    with progress_bar() as bar, watched(bar.part):
         bar.start(f"prove by {strategy}")
-        proof = commands.prove(model, strategy, output, budget)
-    claim = f"claims {proof.correct} correct inputs in {proof.operations} operations"
-    say(f"{shown(output)}: {len(proof.certificate)} bytes by {strategy}, {claim}, yet to be checked")
-    for note in proof.notes:
+        if of_sample:
+            found = commands.sample(model, output, **of_sample)
+        else:
+            found = commands.prove(model, strategy, output, budget, margin)
+    if as_json:
+        numbers = {name: getattr(found, name) for name in ("correct", "operations", "machine_operations", "notes")}
+        size = len(found.data)
+        say(json.dumps({"certificate": output, "strategy": strategy, "certificate_bytes": size, **numbers}))
+        return
+    claim = f"claims {found.correct} correct inputs in {found.operations} operations"
+    say(f"{shown(output)}: {len(found.data)} bytes by {strategy}, {claim}, yet to be checked")
+    for note in found.notes:
         say(f"note: {note}")
 
 
 @_command("Check a certificate against a model.", "check tiny.model tiny.certificate --json")
 @click.argument("model")
 @click.argument("certificate")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
+@click.option("--distribution", metavar="FILE", help="Say what the inputs weigh that are proved, not how many.")
 @click.option(
     "--kernel",
     type=click.Choice(["python", "coq", "both"]),
@@ -282,10 +412,16 @@ def prove(model: str, strategy: str, budget: int | None, output: str) -> None:
     "--max-memory",
     callback=_bytes,
     metavar="BYTES",
-    help="Decline a check that takes more memory; also as 512MiB or 2GiB.",
+    help="Decline a check that takes more memory; also as 1GB or 512MiB.",
 )
 def check(
-    model: str, certificate: str, as_json: bool, kernel: str, max_seconds: float | None, max_memory: int | None
+    model: str,
+    certificate: str,
+    as_json: bool,
+    distribution: str | None,
+    kernel: str,
+    max_seconds: float | None,
+    max_memory: int | None,
 ) -> int:
     """Check a CERTIFICATE for a MODEL in exact arithmetic.
 
@@ -293,14 +429,16 @@ def check(
     took more than --max-seconds or --max-memory. 30: the two kernels do not agree. Any other: no verdict; 40 if
     the checker was ended, 74 if the verdict could not be printed, 2 for wrong usage and for --help.
     """
+    if distribution is not None and kernel != "python":
+        raise click.UsageError("the verified checker has no rule `distribution`: --distribution is for --kernel python")
     said, complained = StringIO(), StringIO()
     caps = Caps(max_seconds, max_memory)
     with progress_bar() as bar, redirect_stdout(said), redirect_stderr(complained):
         bar.start("check")
         if caps != Caps():
-            code = _check_capped(model, certificate, as_json, kernel, caps)
+            code = _check_capped(model, certificate, as_json, distribution, kernel, caps)
         elif kernel == "python":
-            code = _show(checker.__main__.judge(model, certificate), as_json)
+            code = _show(_judged(model, certificate, distribution), as_json)
         else:
             code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
@@ -310,14 +448,28 @@ def check(
     return code
 
 
+def _judged(model: str, certificate: str, distribution: str | None) -> checker.Verdict:
+    """The kernel's verdict on two files, or three, each read once, with line and column where it has a place."""
+    try:
+        files = contents(model), contents(certificate)
+        weights = None if distribution is None else contents(distribution)
+    except Declined as error:
+        return checker.Verdict("declined", str(error))
+    verdict = checker.check(*files, None, weights)
+    return replace(verdict, reason=located(verdict.reason, *files, model))
+
+
 def _show(verdict: checker.Verdict, as_json: bool) -> int:
     checker.__main__.show(verdict, as_json)
     return EXIT_CODES[verdict.verdict]
 
 
-def _check_capped(model: str, certificate: str, as_json: bool, kernel: str, caps: Caps) -> int:
+def _check_capped(
+    model: str, certificate: str, as_json: bool, distribution: str | None, kernel: str, caps: Caps
+) -> int:
     """Have a process of its own do the check, under caps, and print what it says."""
-    arguments = [*(["--json"] if as_json else []), "--kernel", kernel, "--", model, certificate]
+    weights = [] if distribution is None else [f"--distribution={distribution}"]
+    arguments = [*(["--json"] if as_json else []), *weights, "--kernel", kernel, "--", model, certificate]
     try:
         code, output, errors = run_capped([sys.executable, "-I", "-m", "compact_proofs", "check", *arguments], caps)
     except OverCap as error:
@@ -336,9 +488,11 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
         return _show(checker.Verdict("declined", str(error)), as_json)
     if compare:
         python, verified = check_both(*files)
+        python = replace(python, reason=located(python.reason, *files, model))
         found, line = asdict(python) | {"verified": verified.without_groups()}, f"{python}, by both kernels"
     else:
         verified = check_verified(*files)
+        verified = replace(verified, reason=located(verified.reason, *files, model))
         found, line = verified.without_groups(), str(verified)
     accepted = verified.verdict == "accepted"
     if as_json:
@@ -348,33 +502,108 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
     return EXIT_CODES[verified.verdict]
 
 
+@_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_output("BUNDLE")
+def bundle(files: tuple[str, ...], output: str, as_json: bool) -> None:
+    """Write a BUNDLE of models and their certificates, for others to check with one command.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Every certificate is checked before. The same files give the same bytes.
+    """
+    from compact_proofs.bundles import make_bundle
+
+    with progress_bar() as bar:
+        bar.start("check the certificates")
+        names = make_bundle(files, Path(output))
+    certificates = sum(name.startswith("certificates/") for name in names)
+    data = Path(output).read_bytes()
+    sha256 = checker.header.model_hash(data)
+    if as_json:
+        say(json.dumps({"bundle": output, "bytes": len(data), "sha256": sha256, "files": sorted(names)}))
+        return
+    counts = f"{certificates} of {len(names)} files are certificates, all accepted"
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {sha256}")
+
+
+@_command("Check a bundle.", "verify max.zip")
+@click.argument("bundle")
+def verify(bundle: str, as_json: bool) -> int:
+    """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
+
+    Exit codes are those of `check`: 0 only if all are accepted. The single-file checker does the same:
+    python -I checker.pyz --bundle BUNDLE.
+    """
+    from compact_proofs import bundle_file
+
+    with progress_bar() as bar:
+        bar.start("check")
+        found = bundle_file.judge(bundle)
+    accepted = found.verdict == "accepted"
+    if as_json:
+        say(json.dumps(asdict(found)))
+    else:
+        for name, verdict in found.certificates.items():
+            say(f"{name}: {verdict}")
+    if not (accepted and as_json):
+        say(printable(str(found)), error=not accepted)
+    return EXIT_CODES[found.verdict]
+
+
+@_command("Write a distribution of inputs, by which a check weighs them.", "distribution tiny.model --gap 2 -o gap-2")
+@click.argument("model")
+@click.option("--gap", type=click.IntRange(1), help="Inputs of max whose largest token is so far above smaller ones.")
+@click.option("--tokens", metavar="FILE", help="JSON: a probability for each token, for all positions or for each.")
+@_output("DISTRIBUTION")
+def distribution(model: str, gap: int | None, tokens: str | None, output: str, as_json: bool) -> None:
+    """Write a DISTRIBUTION of the inputs of a MODEL, for `check --distribution`.
+
+    With --gap, a set of inputs, which all weigh 1. With --tokens, tokens that are independent of each other; what
+    is proportional to probabilities will do, and decimal numbers are taken as they are written.
+    """
+    text = None if tokens is None else Path(tokens).read_text(encoding="utf-8")
+    found = commands.distribution(model, output, gap, text)
+    digest = sha256(found).hexdigest()
+    if as_json:
+        say(json.dumps({"distribution": output, "bytes": len(found), "sha256": digest}))
+    else:
+        say(f"{shown(output)}: {len(found)} bytes, sha256 {digest}")
+
+
 @_command("Write a theorem of Coq about one model.", "theorem tiny.model tiny.certificate -o tiny.v")
 @click.argument("model")
 @click.argument("certificate")
 @_output("THEOREM")
-def theorem(model: str, certificate: str, output: str) -> int:
+def theorem(model: str, certificate: str, output: str, as_json: bool) -> int:
     """Write what a CERTIFICATE proves of a MODEL as a THEOREM (.v), for Coq to prove by itself.
 
     Nothing is written of files that the checker does not accept; exit codes are those of `check`.
     """
     verdict = commands.theorem(model, certificate, output)
     code = checker.__main__.EXIT_CODES[verdict.verdict]
+    if as_json:
+        say(json.dumps({"theorem": None if code else output, **asdict(verdict)}))
     if code:
         say(str(verdict), error=True)
-    else:
+    elif not as_json:
         claim = f"at least {verdict.correct_at_least} of {verdict.total} inputs are classified correctly"
         say(f"{shown(output)}: {claim}, yet to be proved: coqc -Q verified CompactProofs {shown(output)}")
     return code
 
 
 @_command("List the proof strategies.", "strategies")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def strategies(as_json: bool) -> None:
-    """List the proof strategies: what each does, its class, and its operations as a formula."""
-    from certificates.strategies import PROGRAM_STRATEGIES
+    """List the proof strategies, from simple to clever: what each does, its class, and its operations as a formula.
 
-    every = [*commands.strategies(), PROGRAM_STRATEGIES["evaluate"]]
-    found = {strategy.name: strategy.description for strategy in every}
+    Last are `evaluate`, for programs, `sample`, and those of other packages.
+    """
+    from certificates.strategies import PROGRAM_STRATEGIES, STATISTICAL, STRATEGIES
+
+    every = {strategy.name: strategy for strategy in commands.strategies()}
+    found = {name: strategy.description for name, strategy in every.items() if name in STRATEGIES}
+    found["evaluate"] = PROGRAM_STRATEGIES["evaluate"].description
+    found["sample"] = STATISTICAL["sample"].description
+    found |= {name: strategy.description for name, strategy in every.items() if name not in STRATEGIES}
     if as_json:
         say(json.dumps({"strategies": found}))
         return
@@ -383,13 +612,13 @@ def strategies(as_json: bool) -> None:
     # SymPy takes a second to import, which no other command needs.
     from certificates.costs import LEGEND, strategy_costs
 
-    say()
     for name, operations, asymptotic, unexplained in strategy_costs():
-        say(f"{name}: class {asymptotic}; unexplained dimensions {unexplained}")
-        say(f"    operations {operations}")
+        say(f"\n{name}")
+        for what, formula in (("class", asymptotic), ("unexplained", unexplained), ("operations", operations)):
+            say_indented(what, formula)
     say()
     for symbol, meaning in LEGEND.items():
-        say(f"{symbol}: {meaning}")
+        say_indented(symbol, meaning)
 
 
 @_command(
@@ -402,13 +631,17 @@ def strategies(as_json: bool) -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--steps", type=click.IntRange(1), default=3000, show_default=True)
 @_output("WEIGHTS")
-def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, output: str) -> None:
+def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, output: str, as_json: bool) -> None:
     """Train a model that names the largest of its tokens, and write its WEIGHTS (.safetensors).
 
     The same options give the same weights. Needs PyTorch: pip install '.[train]' in a clone.
     """
-    weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=sys.stderr.isatty())
-    say(f"{shown(output)}: {_estimate(weights)}")
+    weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=shows_progress())
+    estimate = _estimate(weights)
+    if as_json:
+        say(json.dumps({"weights": output, "estimate": estimate}))
+    else:
+        say(f"{shown(output)}: {_estimated(estimate['accuracy'], estimate['samples'])}")
 
 
 @_command(
@@ -426,7 +659,16 @@ def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, ou
 )
 @click.option("--processes", type=click.IntRange(1), help="At the same time.  [default: one per core]")
 @click.option("--best", is_flag=True, help="Print only what is on the Pareto frontier.")
-def frontier(models: tuple[str, ...], output: str, processes: int | None, best: bool) -> None:
+@click.option(
+    "--strategy",
+    "own",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="A strategy of your own, besides those that are listed by `compact-proofs strategies`.",
+)
+def frontier(
+    models: tuple[str, ...], output: str, processes: int | None, best: bool, own: tuple[str, ...], as_json: bool
+) -> None:
     """Prove each MODEL by every strategy at several prices, check all proofs, and compare them.
 
     MODEL is an exact model file, or the name of a shipped model; without any, the shipped models of
@@ -436,7 +678,7 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
     # Loaded only here, because they take a second; and before the work, in case they are missing.
     from compact_proofs import frontier as frontiers
     from compact_proofs.frontier_plot import draw
-    from compact_proofs.frontier_table import PRINTED, printed, table, write_csv
+    from compact_proofs.frontier_table import OPTIONAL, PRINTED, printed, table, write_csv
 
     directory = Path(output)
     names = models or tuple(name for name in shipped_models() if name.startswith("max-of-4-"))
@@ -445,15 +687,16 @@ def frontier(models: tuple[str, ...], output: str, processes: int | None, best: 
         require_output(path, map(Path, names))
     files = [frontiers.model_file(name, directory) for name in names]
     with progress_bar() as bar:
-        points, missing = frontiers.frontier(files, directory, processes=processes, starting=bar.start)
+        points, missing = frontiers.frontier(files, directory, processes=processes, starting=bar.start, own=own)
     rows = table(points)
     write_csv(rows, directory / "frontier.csv")
     paths = [directory / "frontier.csv", *draw(rows, directory)]
-    print_table(
-        list(PRINTED),
-        [printed(row) for row in rows if row.pareto or not best],
-        words=("model", "strategy"),
-    )
+    chosen = [row for row in rows if row.pareto or not best]
+    if as_json:
+        without = [{"model": found.model, "strategy": found.setting.name, "reason": found.reason} for found in missing]
+        say(json.dumps({"rows": list(map(asdict, chosen)), "missing": without, "files": list(map(str, paths))}))
+        return
+    print_table(list(PRINTED), list(map(printed, chosen)), words=("model", "strategy"), optional=OPTIONAL)
     for found in missing:
         say(f"{shown(found.model)}: no proof by {found.setting.name}: {printable(found.reason)}")
     say(f"\nFiles are {', '.join(map(shown, paths))}.")
@@ -467,6 +710,75 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
     for model in models:
         if model in shipped_models() and not Path(model).exists():
             yield directory / f"{model}.model"
+
+
+@_command("Make a page about models and their proofs.", "report max.model max.certificate -o report.html")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+@click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
+@_output("PAGE")
+def report(
+    files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str, as_json: bool
+) -> None:
+    """Write one HTML PAGE on what is proved of models, and where the rest is lost.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by strategies that take seconds. Every verdict is the
+    checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
+    """
+    from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object
+
+    # Loaded before the work, in case something is missing.
+    try:
+        from compact_proofs.report.figures import write_figures
+        from compact_proofs.report.page import page
+    except ModuleNotFoundError as error:
+        raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
+    require_output(Path(output), [Path(file) for file in files])
+    paths = []
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start)
+        bar.start("write the page")
+        write_whole(Path(output), page(subjects))
+        if figures is not None:
+            bar.start("write the pictures")
+            paths = write_figures(subjects, Path(figures))
+    if as_json:
+        models = [as_object(subject) for subject in subjects]
+        say(json.dumps({"page": output, "figures": list(map(str, paths)), "models": models}))
+        return
+    say(f"{shown(output)}: {_counted(subjects)}")
+    if figures is not None:
+        say(f"{shown(figures)}: {len(paths)} pictures")
+
+
+def _counted(subjects: "Sequence[Subject]") -> str:
+    accepted = sum(proof.accepted for subject in subjects for proof in subject.proofs)
+    proofs = sum(len(subject.proofs) for subject in subjects)
+    return f"{len(subjects)} model{'s' * (len(subjects) != 1)}, {accepted} of {proofs} certificates accepted"
+
+
+@_command("Show what is in a model.", "inspect max.model max.certificate")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
+    """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by `exact`, or `evaluate`.
+    """
+    from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object, tables
+
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start, quick=True)
+    if as_json:
+        say(json.dumps({"models": [as_object(subject) for subject in subjects]}))
+        return
+    for number, table in enumerate(table for subject in subjects for table in tables(subject)):
+        say(("\n" if number else "") + printable(table.title))
+        print_table(table.columns, table.rows, words=table.words)
 
 
 @_command("Repeat the paper's study.", "study seeds --family max-of-4 --seeds 5 -o study-output")
@@ -498,6 +810,7 @@ def study(
     scheduler: str | None,
     recheck: bool,
     verified: bool,
+    as_json: bool,
 ) -> None:
     """Train many models from their seeds, prove and check them, and compare strategies (`docs/study.md`).
 
@@ -510,6 +823,7 @@ def study(
     from compact_proofs.study.report import PARTS, Run
     from compact_proofs.study.workers import Workers
 
+    found_by_part = {}
     for part in parts or PARTS:
         with progress_bar() as bar:
             run = Run(
@@ -523,12 +837,17 @@ def study(
                 draws,
             )
             report = PARTS[part](run)
+        if as_json:
+            found_by_part[part] = asdict(report)
+            continue
         for found in report.tables:
             print_table(list(found.columns), [list(row) for row in found.rows], words=tuple(found.words))
             say()
         for line in report.lines:
             say(line)
         say(f"Files are {', '.join(map(shown, report.files))}.")
+    if as_json:
+        say(json.dumps(found_by_part, default=str))
 
 
 @_command("Try to make the checker accept something false.", "fuzz --seconds 60")
@@ -551,7 +870,6 @@ def study(
     metavar="DIRECTORY",
     help="Where failures are remembered, to begin the next run with.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def fuzz(
     seconds: float | None,
     examples: int | None,
@@ -592,16 +910,15 @@ def fuzz(
     metavar="DIRECTORY",
     help="Where the files go.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def demo(model: str, output: str, as_json: bool) -> int:
     """Export a shipped model, prove it by every strategy, check each certificate in its own process."""
-    with progress_bar(2 * len(commands.strategies())) as bar:
+    with progress_bar(2 * len(demonstration.strategies())) as bar:
         results = demonstration.demo(output, model, bar.start)
     if as_json:
         say(json.dumps({"results": [asdict(result) for result in results]}, default=str))
     else:
         _print_results(model, Path(output), results)
-    accepted = [result.verdict for result in results if result.verdict]
+    accepted = [result.verdict for result in results if result.verdict is not None]
     return 0 if all(verdict.verdict == "accepted" for verdict in accepted) else EXIT_CODES["rejected"]
 
 
@@ -624,7 +941,7 @@ def _print_results(model: str, directory: Path, results: "list[demonstration.Res
                 f"{result.check_seconds:.2f}",
             ]
         )
-    total = next((result.verdict.total for result in results if result.verdict), 0)
+    total = next((result.verdict.total for result in results if result.verdict is not None), 0)
     say(f"{model}: {total:,} inputs\n")
     print_table(
         [
@@ -639,6 +956,7 @@ def _print_results(model: str, directory: Path, results: "list[demonstration.Res
         ],
         rows,
         words=("strategy", "verdict"),
+        optional=("certificate bytes", "correct at least"),
     )
     example = results[-1].certificate
     again = shlex.join(checker_command(directory / f"{model}.model", example))

@@ -1,36 +1,49 @@
-"""The commands as functions on files. Each package does its own work; nothing is decided here."""
+"""The commands as functions, on files and on objects. Each package does its own work; nothing is decided here."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from certificates.prover import Proof
+from certificates.distributions import gap_distribution, token_distribution
+from certificates.sampling import ONE_IN, SAMPLES, prove_sample
 from certificates.short import OverBudget
-from certificates.strategies import STRATEGIES, Strategy, UnknownStrategy, find_proof
-from checker import Verdict
+from certificates.strategies import STRATEGIES, Strategy, StrategyFunction, UnknownStrategy, find_proof, proof_by
 from checker import check as check_bytes
 from checker.__main__ import read
 from checker.errors import Declined, Rejected
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from checker.models.program import parse_program
 from checker.rules.examine import PROGRAM
+from checker.rules.margin import NO_MARGIN, Margin
+from compact_proofs.objects import Certificate, FilePath, Model, Verdict
+from compact_proofs.own_strategies import installed_strategies, own_strategy, strategy_of
+from compact_proofs.places import located
 from compact_proofs.theorems import module_file, theorem_file
+from compact_proofs.verified import check_both, check_verified
 from model_export.configuration import read_configuration
 from model_export.errors import UnsupportedWeights
-from model_export.exact_model import Exported
-from model_export.exact_model import export as export_weights
+from model_export.exact_model import exported_model, model_text
 from model_export.floating_point import Answer, Forward, Weights, answers, float_weights
+from model_export.naming import without_prefixes
+from model_export.objects import Module, Settings, module_checkpoint, plain
 from model_export.output_files import require_output, write_whole
-from model_export.program import ExportedProgram
-from model_export.program import export_program as write_program
+from model_export.preparation import preparation
+from model_export.program import exported_program
 from model_export.program_floating_point import ProgramAnswer, program_answers
+from model_export.tasks import TASKS
 from model_export.training import save_weights
 from model_export.training import train as train_model
-from model_export.weights_files import read_weights
+from model_export.weights_files import Array, Checkpoint, read_checkpoint
 
-FilePath = str | PathLike[str]
+# The format of weights that have a tensor of this name, where nobody says which it is.
+FORMAT_OF = {
+    "embed.W_E": "transformer_lens",
+    "tok_embed.weight": "transformer_lens_4",
+    "embed.weight": "transformer_lens_4",
+}
 
 # What bad input leads to, from any of the functions; messages are of one line.
 ERRORS = (
@@ -46,38 +59,149 @@ ERRORS = (
 
 
 def export(
-    weights: FilePath,
-    output: FilePath,
-    task: str = "max",
-    config: FilePath | None = None,
+    weights: FilePath | Module | Mapping[str, object],
+    output: FilePath | None = None,
+    task: str | None = None,
+    config: FilePath | Mapping[str, object] | Settings | None = None,
     positions: int | None = None,
-) -> Exported:
-    """Write the exact model of trained weights (`docs/weights.md`) to `output`, and return it.
+    *,
+    tokens: str | None = None,
+    read: str | None = None,
+    names: FilePath | Mapping[str, str] | None = None,
+) -> Model:
+    """The exact model of trained weights (`docs/weights.md`), also written to `output` if that is given.
 
-    The configuration, a JSON file, must agree; without one, `assumed` of the result says what was
-    assumed. Inputs have as many tokens as the weights have positions, or as `positions` says.
+    `weights` are a file (`.safetensors`, `.npz`, `.pt`), or in memory a `HookedTransformer`, a `TransformerBridge`,
+    another `torch.nn.Module`, or a state dictionary: tensors or arrays by name, of the shapes that the naming
+    schemes and formats list. `names` maps other names to those. The configuration, `config` or else what is stored
+    with the weights, has the keys of TransformerLens and must agree; without one, `assumed` of the result says what was
+    assumed. Of units there are none: weights become exact rationals as they are, inputs are token numbers.
+
+    Without `tokens`, the model is of one layer and one head without biases, for the task `"max"`, and inputs have as
+    many tokens as the weights have positions, or as `positions` says. With `tokens`, the token set of each position
+    such as `"0-58 x2, 59"`, any small transformer for any task becomes a program, whose answers are at the positions
+    `read`. Weights in memory become a program as well where they are no such model of max and their configuration
+    tells tokens and positions: then any token may stand at each of the (first) `positions`.
+
+    Raises `model_export.errors.UnsupportedWeights`, which names the tensor or key, and `OSError`.
     """
-    configuration = None if config is None else Path(config)
-    require_output(Path(output), [Path(weights), *([configuration] if configuration else [])])
-    return export_weights(Path(weights), Path(output), task, configuration, positions)
+    path = None if output is None else Path(output)
+    if path is not None:
+        require_output(path, [Path(file) for file in (weights, config, names) if isinstance(file, str | PathLike)])
+    checkpoint, agreed = _checkpoint(weights, config)
+    renamed = Checkpoint(_renamed(checkpoint.tensors, names), checkpoint.configuration)
+    wanted = {name: value for name, value in (("task", task), ("tokens", tokens), ("read", read)) if value is not None}
+    if tokens is not None or "tokens" in (checkpoint.configuration or {}):
+        if positions is not None:
+            raise ValueError("positions go with models of max; those of a program are those of its tokens")
+        made = _export_program(renamed, wanted, agreed)
+    elif isinstance(weights, str | PathLike):
+        made = _export_max(renamed, wanted, positions, agreed)
+    else:
+        made = _export_module(renamed, wanted, positions, agreed)
+    made = replace(made, prepared=preparation(without_prefixes(checkpoint.tensors), checkpoint.configuration))
+    if path is not None:
+        made.save(path)
+    return made
+
+
+def _checkpoint(
+    weights: FilePath | Module | Mapping[str, object], config: FilePath | Mapping[str, object] | Settings | None
+) -> tuple[Checkpoint, str | None]:
+    """Tensors with the configuration that stands for them, and where that is from."""
+    found = read_checkpoint(Path(weights)) if isinstance(weights, str | PathLike) else module_checkpoint(weights)
+    if config is None:
+        return found, None if found.configuration is None else "stored"
+    given = _json_object(config, "--config") if isinstance(config, str | PathLike) else plain(config)
+    return Checkpoint(found.tensors, given), "given"
+
+
+def _export_max(checkpoint: Checkpoint, wanted: Mapping[str, str], positions: int | None, agreed: str | None) -> Model:
+    """A model of max."""
+    if "read" in wanted:
+        raise ValueError("read goes with tokens: models of max are read at the last position")
+    exported = exported_model(checkpoint, wanted.get("task", TASKS[0]), positions)
+    return Model(model_text(exported.model).encode("ascii"), agreed, exported.assumed)
+
+
+def _export_program(checkpoint: Checkpoint, wanted: Mapping[str, str], agreed: str | None) -> Model:
+    """A program, with what is `wanted` besides its configuration or in its place."""
+    settings = {**(checkpoint.configuration or {}), **wanted}
+    if "format" not in settings:
+        forms = [form for name, form in FORMAT_OF.items() if name in checkpoint.tensors]
+        settings |= {"format": forms[-1]} if forms else {}
+    made = exported_program(checkpoint.tensors, settings)
+    return Model(made.text.encode("ascii"), agreed, made.assumed)
+
+
+def _export_module(
+    checkpoint: Checkpoint, wanted: Mapping[str, str], positions: int | None, agreed: str | None
+) -> Model:
+    """A model of max if it is one, else a program of any tokens, if the configuration tells how many there are."""
+    try:
+        return _export_max(checkpoint, wanted, positions, agreed)
+    except (UnsupportedWeights, ValueError) as refused:
+        tokens = _any_tokens(checkpoint.configuration or {}, positions)
+        if tokens is None:
+            raise
+        try:
+            made = _export_program(checkpoint, {"task": TASKS[0], **wanted, "tokens": tokens}, agreed)
+        except UnsupportedWeights as error:
+            raise UnsupportedWeights(f"{error} (and it is no model of max: {refused})") from error
+    task = () if "task" in wanted else (f"task {TASKS[0]}",)
+    return replace(made, assumed=(*made.assumed, *task, f"tokens {tokens}"))
+
+
+def _any_tokens(settings: Mapping[str, object], positions: int | None) -> str | None:
+    """Sets of tokens with all of the vocabulary at each position, where a configuration tells both."""
+    vocabulary, count = settings.get("d_vocab"), positions or settings.get("n_ctx")
+    if type(vocabulary) is not int or type(count) is not int or min(vocabulary, count) < 1:
+        return None
+    return f"0-{vocabulary - 1} x{count}"
+
+
+def _renamed(tensors: Mapping[str, Array], names: FilePath | Mapping[str, str] | None) -> dict[str, Array]:
+    """Tensors by the names of their format: mapped ones, or else without what wrappers put before every name."""
+    if names is None:
+        return without_prefixes(tensors)
+    found = dict(tensors)
+    known = _json_object(names, "--map") if isinstance(names, str | PathLike) else names
+    for name, new in known.items():
+        if not isinstance(new, str) or name not in found or new in found:
+            what = f"--map {names}" if isinstance(names, str | PathLike) else "names"
+            raise UnsupportedWeights(f"{what}: tensor {name}: cannot be called {new!r}")
+        found[new] = found.pop(name)
+    return found
+
+
+def _name(source: FilePath | Model | bytes) -> str:
+    """The name of a file; nothing for what is in memory."""
+    return str(source) if isinstance(source, str | PathLike) else ""
 
 
 def evaluate(
-    model: FilePath, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0
+    model: FilePath | Model | bytes, inputs: Sequence[Sequence[int]] = (), random: int = 0, seed: int = 0
 ) -> list[Answer] | list[ProgramAnswer]:
-    """What the model in a model file says to inputs, and to so many random ones, in floating point."""
-    data = read(str(model))
+    """What a model says to `inputs`, each a sequence of tokens, and to so many random ones, in floating point.
+
+    Logits are in the model's own unit, one for each output. Nothing is proved by them. Raises `Declined` for what is
+    no model, `ValueError` for a sequence that is no input, `UnsupportedWeights` beyond floating point, and `OSError`.
+    """
+    data = _contents(model)
+    try:
+        return _answers(data, inputs, random, seed)
+    except Declined as error:
+        raise Declined(located(str(error), data, model_name=_name(model))) from error
+
+
+def _answers(
+    data: bytes, inputs: Sequence[Sequence[int]], random: int, seed: int
+) -> list[Answer] | list[ProgramAnswer]:
     if data.startswith(PROGRAM):
         return program_answers(parse_program(data), inputs, random, seed)
     weights = float_weights(parse_model(data))
     drawn = [tokens for batch in Forward(weights).random_inputs(random, seed) for tokens in batch.tolist()]
     return answers(weights, [*inputs, *drawn])
-
-
-def program_settings(config: FilePath | None, **given: str | None) -> dict[str, Any]:
-    """The configuration of a model: that of a JSON file, if any, and what is given besides."""
-    settings = {} if config is None else _json_object(config, "--config")
-    return settings | {name: value for name, value in given.items() if value is not None}
 
 
 def _json_object(path: FilePath, option: str) -> dict[str, Any]:
@@ -88,41 +212,114 @@ def _json_object(path: FilePath, option: str) -> dict[str, Any]:
         raise UnsupportedWeights(f"{option} {error}") from error
 
 
-def export_program(
-    weights: FilePath,
-    output: FilePath,
-    settings: dict[str, Any],
-    names: FilePath | None = None,
-    config: FilePath | None = None,
-) -> ExportedProgram:
-    """Write the program of trained weights (`docs/weights.md`) to `output`, and return it.
+def prove(
+    model: FilePath | Model | bytes,
+    strategy: str | StrategyFunction,
+    output: FilePath | None = None,
+    budget: int | None = None,
+    margin: Margin = NO_MARGIN,
+) -> Certificate:
+    """The certificate that a strategy finds for a model, also written to `output` if that is given.
 
-    `settings` are the keys of TransformerLens and of `model_export.program`, and `config` the file that they
-    come from, if any; `names`, a JSON file, maps names in the weights file to those of its format.
+    The model is a file's name, its bytes, or what `export` returns; the strategy a name (`strategies`), a
+    `MODULE:FUNCTION`, or a function (`compact_proofs.strategy`). Some strategies accept a budget: the most
+    operations, in the unit of `docs/operations.md`, that the check may take. Inputs are claimed that are correct by
+    more than a `margin`, integer * 2**exponent with an odd integer, or (0, 0). Nothing is proved before a check.
+
+    Raises `UnknownStrategy`, `OverBudget` where the budget is too small, `Declined` for what is no model and where
+    the certificate would be over a limit of the checker, and `OSError`.
     """
-    require_output(Path(output), [Path(path) for path in (weights, names, config) if path is not None])
-    tensors = dict(read_weights(Path(weights)))
-    for name, renamed in ({} if names is None else _json_object(names, "--map")).items():
-        if not isinstance(renamed, str) or name not in tensors or renamed in tensors:
-            raise UnsupportedWeights(f"--map {names}: tensor {name}: cannot be called {renamed!r}")
-        tensors[renamed] = tensors.pop(name)
-    return write_program(tensors, settings, Path(output))
+    if output is not None:
+        require_output(Path(output), [Path(model)] if isinstance(model, str | PathLike) else [])
+    data = _contents(model)
+    own = own_strategy(strategy) if isinstance(strategy, str) else strategy_of(strategy)
+    try:
+        proof = proof_by(own, data, budget, margin) if own else find_proof(data, str(strategy), budget, margin)
+    except Declined as error:
+        raise Declined(located(str(error), data, model_name=_name(model))) from error
+    certificate = Certificate.of(proof, own.name if own else str(strategy))
+    if output is not None:
+        certificate.save(output)
+    return certificate
 
 
-def prove(model: FilePath, strategy: str, output: FilePath, budget: int | None = None) -> Proof:
-    """Write the certificate that a strategy finds for a model file to `output`, and return the proof.
+def sample(
+    model: FilePath | Model | bytes,
+    output: FilePath | None = None,
+    samples: int = SAMPLES,
+    one_in: int = ONE_IN,
+    certificate: FilePath | Certificate | bytes = b"",
+) -> Certificate:
+    """A statistical certificate of so many samples, whose error is one in `one_in`; also written to `output` if that is
+    given.
 
-    Some strategies accept a budget: the most operations that the check may take.
+    What an ordinary certificate proves best is kept, and the other inputs are sampled. Raises `Declined` and `OSError`.
     """
-    require_output(Path(output), [Path(model)])
-    proof = find_proof(read(str(model)), strategy, budget)
-    write_whole(Path(output), proof.certificate)
-    return proof
+    if output is not None:
+        paths = [path for path in (model, certificate) if isinstance(path, str | PathLike)]
+        require_output(Path(output), [Path(path) for path in paths])
+    found = Certificate.of(prove_sample(_contents(model), samples, one_in, _contents(certificate)), "sample")
+    if output is not None:
+        found.save(output)
+    return found
 
 
-def check(model: FilePath, certificate: FilePath) -> Verdict:
-    """The kernel's verdict on a certificate file for a model file."""
-    return check_bytes(read(str(model)), read(str(certificate)))
+def distribution(
+    model: FilePath | Model | bytes,
+    output: FilePath | None = None,
+    gap: int | None = None,
+    tokens: str | None = None,
+) -> bytes:
+    """A distribution of the inputs of a model, as the bytes of its file, also written to `output` if that is given.
+
+    It is the set of inputs whose largest token is at least `gap` above all smaller ones, or that of independent
+    tokens of which `tokens`, the text of a JSON file, has the probabilities. Raises `ValueError` and `OSError`.
+    """
+    if (gap is None) == (tokens is None):
+        raise ValueError("a distribution is one of a gap or one of tokens")
+    if output is not None:
+        require_output(Path(output), [Path(model)] if isinstance(model, str | PathLike) else [])
+    data = _contents(model)
+    found = token_distribution(data, tokens) if tokens is not None else gap_distribution(data, gap or 0)
+    if output is not None:
+        write_whole(Path(output), found)
+    return found
+
+
+def check(
+    model: FilePath | Model | bytes,
+    certificate: FilePath | Certificate | bytes,
+    kernel: Literal["python", "coq", "both"] = "python",
+    distribution: FilePath | bytes | None = None,
+) -> Verdict:
+    """The verdict on a certificate for a model: file names, bytes, or what `export` and `prove` return.
+
+    `kernel` is the Python kernel, the verified checker, or both, whose verdicts must agree. What is proved is weighed
+    by a `distribution` if there is one, for which the verified checker has no rule. What the verdict means is in
+    `docs/semantics.md`; its `operations` are counted as in `docs/operations.md`.
+
+    Raises `ValueError` for a distribution with another kernel than the Python one, `OSError` for a file that cannot be
+    read, `Disagreement` if the two kernels differ, `NotBuilt` and
+    `CheckerFailed` where the verified checker is missing or ends without a verdict.
+    """
+    data = _contents(model), _contents(certificate)
+    if distribution is not None:
+        if kernel != "python":
+            raise ValueError("the verified checker has no rule `distribution`")
+        return Verdict.of(weighed := check_bytes(*data, None, _contents(distribution)), weighed.reason)
+    if kernel == "coq":
+        verified = check_verified(*data)
+        sizes = len(data[0]), len(data[1])
+        return Verdict.of_verified(verified, located(verified.reason, *data, _name(model)), sizes)
+    found = check_both(*data)[0] if kernel == "both" else check_bytes(*data)
+    return Verdict.of(found, located(found.reason, *data, _name(model)), kernel)
+
+
+def _contents(source: FilePath | Model | Certificate | bytes) -> bytes:
+    """The bytes of a file, or of what stands for one."""
+    if isinstance(source, bytes):
+        return source
+    return source.data if isinstance(source, Model | Certificate) else read(str(source))
 
 
 def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict:
@@ -135,17 +332,18 @@ def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict
     path = module_file(str(output))
     require_output(path, [Path(model), Path(certificate)])
     files = read(str(model)), read(str(certificate))
-    verdict = check_bytes(*files)
-    if verdict.verdict == "accepted":
-        if verdict.unverified_rules:
-            raise ValueError(f"not proved sound in Coq: {', '.join(verdict.unverified_rules)}")
-        write_whole(path, theorem_file(*files, verdict, path.name).encode("ascii"))
-    return verdict
+    found = check_bytes(*files)
+    if found.verdict == "accepted":
+        if found.unverified_rules:
+            raise ValueError(f"not proved sound in Coq: {', '.join(found.unverified_rules)}")
+        write_whole(path, theorem_file(*files, found, path.name).encode("ascii"))
+    return Verdict.of(found, located(found.reason, *files, model))
 
 
 def strategies() -> list[Strategy]:
-    """All proof strategies, from the shortest proof to the longest."""
-    return list(STRATEGIES.values())
+    """All proof strategies for models of max, from simple to clever, and those that other packages add
+    (`docs/tutorial_strategy.md`)."""
+    return [*STRATEGIES.values(), *installed_strategies().values()]
 
 
 def train(

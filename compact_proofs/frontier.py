@@ -9,27 +9,27 @@ code or not accepted is not used, and its point is found again.
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import certificates
 import checker
 from certificates.short import OverBudget, ShortProofs
-from certificates.strategies import CLASSES, STRATEGIES
+from certificates.strategies import CLASSES, STRATEGIES, UnknownStrategy
 from checker import Verdict
 from checker.__main__ import read
 from checker.errors import Declined
-from checker.model import model_hash, parse_model
+from checker.header import model_hash
+from checker.models.attention_only import parse_model
 from compact_proofs.commands import export
 from compact_proofs.isolated import CheckerFailed, check_isolated
+from compact_proofs.own_strategies import installed_strategies, own_strategy
 from compact_proofs.shipped import shipped_model
-from compact_proofs.workers import end, end_with_parent
+from compact_proofs.workers import worker_pool
 from model_export.output_files import require_output, write_whole
 
 # A price of 2**-p of all inputs for an operation is named by its p. The lower the price, the longer
@@ -99,15 +99,22 @@ def frontier(
     prices: Sequence[int] | None = None,
     processes: int | None = None,
     starting: Callable[[str], None] = lambda step: None,
+    own: Sequence[str] = (),
 ) -> tuple[list[Point], list[Missing]]:
     """Prove the exact model files `models` by every strategy, check all proofs, return the points.
 
     Certificates are kept in the directory `output`, and only checked again by the next run.
     `prices` are `PRICES` by default; `processes` run at the same time, by default one per core.
     `starting` is called with how many tasks of how many are done, at the start and whenever one is.
+    `own` are strategies besides, by module and function; those of other packages are there in any case. Their
+    certificates are found anew each time, because their code is not known here.
 
-    Raises `Declined` for a file that is no model, `CheckerFailed` if a check does not accept.
+    Raises `Declined` for a file that is no model, `CheckerFailed` if a check does not accept, and
+    `ChildProcessError` if one of the processes is killed.
     """
+    for strategy in own:
+        if own_strategy(strategy) is None:
+            raise UnknownStrategy(f"strategy {strategy!r}: expected MODULE:FUNCTION, or one of another package")
     names: dict[Path, str] = {}
     for path in models:
         if path.stem in names.values() and path not in names:
@@ -123,7 +130,7 @@ def frontier(
         except Declined as error:
             raise Declined(f"{path}: {error}") from error
         results = output / "results" / model_hash(data)[:16] / code_version()[:16]
-        for strategy in STRATEGIES:
+        for strategy in dict.fromkeys([*STRATEGIES, *installed_strategies(), *own]):
             if strategy == BRUTE_FORCE and total > MAX_TRIED_INPUTS:
                 missing.append(Missing(name, Setting(strategy), f"{total} inputs are too many to try each"))
             elif strategy != CHOOSER:
@@ -132,31 +139,12 @@ def frontier(
     # The longest first, so that the last processes end at about the same time.
     tasks.sort(key=lambda task: task.strategy != BRUTE_FORCE)
     starting(f"0 of {len(tasks)} tasks done")
-    with closing(_in_parallel(tasks, processes)) as results_of_tasks:
-        for i, found in enumerate(results_of_tasks, 1):
+    with worker_pool(processes or os.cpu_count() or 1) as pool:
+        for i, future in enumerate(as_completed([pool.submit(find, task) for task in tasks]), 1):
             starting(f"{i} of {len(tasks)} tasks done")
-            points += [point for point in found if isinstance(point, Point)]
-            missing += [point for point in found if isinstance(point, Missing)]
+            points += [point for point in future.result() if isinstance(point, Point)]
+            missing += [point for point in future.result() if isinstance(point, Missing)]
     return points, missing
-
-
-def _in_parallel(tasks: Sequence[Task], processes: int | None) -> Generator[list[Point | Missing], None, None]:
-    if not tasks:
-        return
-    others = set(active_children())
-    # New processes rather than copies of this one, which may have threads.
-    with ProcessPoolExecutor(
-        max_workers=min(len(tasks), processes or os.cpu_count() or 1),
-        mp_context=get_context("spawn"),
-        initializer=end_with_parent,
-    ) as pool:
-        try:
-            for future in as_completed([pool.submit(find, task) for task in tasks]):
-                yield future.result()
-        except BaseException:
-            end(set(active_children()) - others)
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def find(task: Task) -> list[Point | Missing]:
@@ -167,7 +155,7 @@ def find(task: Task) -> list[Point | Missing]:
     found: list[Point | Missing] = []
     for setting in task.settings:
         path = task.results / f"{setting.name}.certificate"
-        kept = _kept(path)
+        kept = _kept(path) if task.strategy in STRATEGIES else None
         if kept is not None:
             verdict, check_seconds = check(path, kept[0])
             if verdict.verdict == "accepted":
@@ -177,6 +165,12 @@ def find(task: Task) -> list[Point | Missing]:
             certificate, prove_seconds = search(setting)
         except (Declined, OverBudget) as error:
             found.append(Missing(name, setting, str(error)))
+            continue
+        except Exception as error:
+            if task.strategy in STRATEGIES:
+                raise
+            # Somebody else's code ends nothing but its own point.
+            found.append(Missing(name, setting, f"{type(error).__name__}: {error}"))
             continue
         require_output(path, [task.model])
         write_whole(path, certificate)
@@ -193,6 +187,7 @@ class _Search:
 
     def __init__(self, data: bytes, strategy: str) -> None:
         self._data, self._strategy = data, strategy
+        self._own = None if strategy in STRATEGIES else own_strategy(strategy)
         self._shared: ShortProofs | None = None
         self._shared_seconds = 0.0
 
@@ -200,7 +195,7 @@ class _Search:
         """A certificate, and the seconds that it would have taken alone."""
         start = time.perf_counter()
         if setting.price is None:
-            certificate = STRATEGIES[self._strategy].prove(self._data, None).certificate
+            certificate = (self._own or STRATEGIES[self._strategy]).prove(self._data, None).certificate
             return certificate, time.perf_counter() - start
         if self._shared is None:
             self._shared = ShortProofs(self._data, CLASSES[self._strategy])

@@ -175,6 +175,10 @@ PRINTED = (
 )
 
 
+# What is left out where there is little room, in this order.
+OPTIONAL = ("machine operations", "bytes", "prove s", "check s", "of accuracy")
+
+
 def printed(row: Row) -> list[str]:
     """The cells of a row, in the order of `PRINTED`; `~` marks a share of a sampled accuracy."""
     return [

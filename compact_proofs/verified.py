@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from checker import Verdict, check
 from checker.__main__ import EXIT_CODES
-from checker.model import model_hash
+from checker.header import model_hash
 from compact_proofs.isolated import CheckerFailed
 
 PROGRAM = "compact-proofs-verified"

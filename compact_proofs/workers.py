@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
     from multiprocessing.process import BaseProcess
 
 # What asks a process to end, and raises an exception here.
@@ -41,6 +42,30 @@ def end(workers: "Iterable[BaseProcess]") -> None:
             with suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.kill()
+
+
+@contextmanager
+def worker_pool(processes: int) -> "Iterator[Executor]":
+    """So many workers, which end with this process, and at once where the block ends by an exception.
+
+    Raises `ChildProcessError` if one of them is killed, as by a system that has run out of memory.
+    """
+    # Loaded only here: commands without workers start faster.
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import active_children, get_context
+
+    others = set(active_children())
+    # New processes rather than copies of this one, which may have threads.
+    with ProcessPoolExecutor(processes, get_context("spawn"), end_with_parent) as pool:
+        try:
+            yield pool
+        except BaseException as error:
+            end(set(active_children()) - others)
+            pool.shutdown(cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise ChildProcessError("a process that did part of the work was killed") from error
+            raise
 
 
 @contextmanager

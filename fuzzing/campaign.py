@@ -23,9 +23,9 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from certificates.strategies import STRATEGIES, prove
 from checker.certificate import Certificate
-from checker.check import Verdict
 from checker.errors import Declined
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
+from checker.verdict import Verdict
 from fuzzing.certificates import claiming, edge_certificate, file_of, random_certificate
 from fuzzing.judge import SECONDS, Failure, Judge
 from fuzzing.kernel import WatchedKernel

@@ -11,7 +11,8 @@ from flint import fmpz_mat
 
 from certificates.certificate_file import format_certificate
 from checker.certificate import TABLES, Certificate, Check, Factor, Group, Table
-from checker.model import Dyadic, ExactModel
+from checker.models.attention_only import ExactModel
+from checker.numbers.dyadic import Dyadic
 from fuzzing.judge import Truth
 from fuzzing.models import integers_of, random_matrix, zeros
 from fuzzing.oracle import Matrix

@@ -18,7 +18,7 @@ from pathlib import Path
 from flint import arb, ctx
 
 from checker.certificate import Check, Group
-from checker.check import Verdict
+from checker.verdict import Verdict
 from fuzzing.kernel import Found, TooSlow, WatchedKernel
 from fuzzing.models import model_file, read_model
 from fuzzing.oracle import ENCLOSURE_BITS, Oracle, ball

@@ -10,10 +10,11 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from checker.certificate import Group
-from checker.check import Verdict
+from checker.verdict import Verdict
 
-# The module, which a function of the same name hides in its package.
+# The modules; of the first, a function of the same name hides it in its package.
 KERNEL: Any = import_module("checker.check")
+GROUPS: Any = import_module("checker.groups")
 
 
 class TooSlow(BaseException):
@@ -41,14 +42,14 @@ class WatchedKernel:
         self.found: list[Found] = []
 
     def __enter__(self) -> "WatchedKernel":
-        self._certified_inputs = KERNEL.certified_inputs
-        KERNEL.certified_inputs = self._watched
+        self._certified_inputs = GROUPS.certified_inputs
+        GROUPS.certified_inputs = self._watched
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        KERNEL.certified_inputs = self._certified_inputs
+        GROUPS.certified_inputs = self._certified_inputs
 
     def _watched(self, terms: Any, group: Group) -> int:
         count: int = self._certified_inputs(terms, group)

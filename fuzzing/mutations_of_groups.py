@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from checker.certificate import Certificate, Check, Group
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
 from fuzzing.certificates import (
     file_of,
     margin_at_the_truth,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from checker.certificate import Certificate
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
 from fuzzing.models import NAMES, Model, changed_entry, model_file, read_model, scaled
 from fuzzing.registry import Case, of_certificates, register
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from checker.certificate import TABLES, Certificate, Factor, Table
-from checker.model import ExactModel
+from checker.models.attention_only import ExactModel
 from fuzzing.certificates import dyadic, entries_of, random_factors, random_norm
 from fuzzing.models import changed_entry, random_matrix, scaled
 from fuzzing.oracle import Matrix

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from checker.certificate import parse_certificate
+from checker.certificate_file import parse_certificate
 from checker.errors import Declined
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from fuzzing.certificates import file_of, random_certificate
 from fuzzing.models import max_model, model_file, random_model
 from model_export.exact_model_file import format_model
@@ -38,7 +38,7 @@ def parse_both(data: bytes) -> None:
     if printed != data:
         raise ValueError("a model that was read is printed otherwise")
     try:
-        printed = file_of(parse_certificate(data, parse_model(MODEL)))
+        printed = file_of(parse_certificate(data))
     except Declined:
         return
     if printed != data:
@@ -51,7 +51,7 @@ def main() -> int:
     except ImportError:
         print("parsers_atheris: needs Atheris: pip install '.[atheris]' in a clone", file=sys.stderr)
         return 2
-    for name in ("checker.text", "checker.model", "checker.certificate"):
+    for name in ("checker.text", "checker.models.attention_only", "checker.certificate_file"):
         module = import_module(name)
         for function in [value for value in vars(module).values() if getattr(value, "__module__", "") == name]:
             instrument(atheris, function)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
-from checker.certificate import Certificate, parse_certificate
+from checker.certificate import Certificate
+from checker.certificate_file import parse_certificate, require_sizes
 from checker.errors import Declined
-from checker.model import ExactModel, parse_model
+from checker.models.attention_only import ExactModel, parse_model
 from fuzzing.certificates import file_of
 from fuzzing.judge import Truth
 
@@ -38,9 +39,11 @@ class Case:
         if self.parsed_model is None:
             return None
         try:
-            return parse_certificate(self.certificate, self.parsed_model)
+            found = parse_certificate(self.certificate)
+            require_sizes(found, self.parsed_model)
         except Declined:
             return None
+        return found
 
     def with_model(self, model: bytes) -> "Case":
         """The case of another model, whose hash takes the place of the old one in the certificate."""

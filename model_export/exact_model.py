@@ -4,22 +4,16 @@ Every float is an integer times a power of two, so nothing is rounded.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from flint import fmpz_mat
 
-from checker.model import (
-    MAX_POSITIONS,
-    MAX_VOCABULARY,
-    MAX_WIDTH,
-    TENSORS,
-    Dyadic,
-    ExactModel,
-)
-from checker.text import MAX_FILE_BYTES
+from checker.models.attention_only import MAX_VOCABULARY, MAX_WIDTH, TENSORS, ExactModel
+from checker.numbers.dyadic import Dyadic
+from checker.text import MAX_FILE_BYTES, MAX_POSITIONS
 from model_export.configuration import KEYS, Configuration, check_configuration, read_configuration
 from model_export.errors import OtherFamily, UnsupportedWeights
 from model_export.exact_model_file import format_model
@@ -43,7 +37,7 @@ SIZES = {
 class Exported:
     """An exact model, the configuration that agreed (`"given"`, `"stored"` or `None`), and what was assumed."""
 
-    model: ExactModel
+    model: ExactModel = field(repr=False)
     configuration: str | None
     assumed: tuple[str, ...]
 
@@ -68,11 +62,19 @@ def export(
     agreed = None if checkpoint.configuration is None else "stored"
     if configuration is not None:
         checkpoint, agreed = Checkpoint(checkpoint.tensors, read_configuration(configuration)), "given"
+    exported = replace(exported_model(checkpoint, task, positions), configuration=agreed)
+    write_model(exported.model, output)
+    return exported
+
+
+def exported_model(checkpoint: Checkpoint, task: str = "max", positions: int | None = None) -> Exported:
+    """The exact model of weights with their configuration, if any, and what was assumed; see `export_model`."""
     model = export_model(checkpoint.tensors, task, checkpoint.configuration, positions)
-    write_model(model, output)
+    agreed = None if checkpoint.configuration is None else "stored"
     read = "all" if positions is None else "the first"
-    assumed = (*_assumed_settings(checkpoint), f"task {task} over {read} {model.positions} positions")
-    return Exported(model, agreed, assumed)
+    return Exported(
+        model, agreed, (*_assumed_settings(checkpoint), f"task {task} over {read} {model.positions} positions")
+    )
 
 
 def _assumed_settings(checkpoint: Checkpoint) -> list[str]:

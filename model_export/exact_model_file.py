@@ -1,6 +1,7 @@
 """The text of an exact model file (`docs/formats.md`), as the checker reads it."""
 
-from checker.model import FEATURES, TENSORS, Dyadic, ExactModel
+from checker.models.attention_only import FEATURES, TENSORS, ExactModel
+from checker.numbers.dyadic import Dyadic
 
 
 def format_tensor(name: str, tensor: Dyadic) -> list[str]:

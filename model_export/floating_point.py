@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checker.model import Dyadic, ExactModel
+from checker.models.attention_only import ExactModel
+from checker.numbers.dyadic import Dyadic
 from model_export.errors import UnsupportedWeights
 
 Weights = Mapping[str, npt.NDArray[np.floating]]

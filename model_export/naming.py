@@ -9,6 +9,7 @@ where the names come from, and what a state dictionary cannot tell.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +107,8 @@ REFUSED = (
 )
 
 
+# Whatever has a name.
+Named = TypeVar("Named")
 # What wrappers put before every name: DataParallel, torch.compile, a module that holds the model.
 PREFIXES = ("module.", "_orig_mod.", "model.")
 
@@ -125,7 +128,7 @@ def canonical_weights(
     and infinity, biases that are not zero, and attention masks that hide anything from the last
     position.
     """
-    tensors = _without_prefixes(tensors)
+    tensors = without_prefixes(tensors)
     scheme = _scheme_of(tensors)
     for name in sorted(tensors):
         _check_accessory(scheme, name, tensors[name])
@@ -144,16 +147,15 @@ def canonical_weights(
     return matrices
 
 
-def _without_prefixes(
-    tensors: Mapping[str, npt.NDArray[np.generic]],
-) -> Mapping[str, npt.NDArray[np.generic]]:
+def without_prefixes(tensors: Mapping[str, Named]) -> dict[str, Named]:
     """`tensors` without what wrappers, one or several, put before every name."""
-    while tensors:
-        common = next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None)
+    found = dict(tensors)
+    while found:
+        common = next((p for p in PREFIXES if all(name.startswith(p) for name in found)), None)
         if common is None:
             break
-        tensors = {name.removeprefix(common): tensor for name, tensor in tensors.items()}
-    return tensors
+        found = {name.removeprefix(common): tensor for name, tensor in found.items()}
+    return found
 
 
 def _scheme_of(tensors: Mapping[str, npt.NDArray[np.generic]]) -> Scheme:

@@ -13,16 +13,16 @@ Every float is converted exactly; nothing is rounded.
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from checker.errors import Declined
-from checker.model import Dyadic
 from checker.models.program import Program, parse_program
+from checker.numbers.dyadic import Dyadic
 from checker.tasks.registry import TASKS
 from checker.text import MAX_FILE_BYTES
 from model_export.errors import UnsupportedWeights
@@ -93,6 +93,12 @@ class Settings:
         """The size `name`, where the configuration has it, must be that of the weights."""
         if name in self._values and self.size(name) != found:
             raise UnsupportedWeights(f"configuration: {name}: expected {found}, as in the weights")
+
+    def off(self, names: Iterable[str], *also: object) -> None:
+        """Keys of what is not built: where the configuration has them, they must be off, or one of `also`."""
+        for name in names:
+            if name in self._values and self.take(name) not in (None, False, *also):
+                raise UnsupportedWeights(f"configuration: {name}: expected null or false, found {self._values[name]!r}")
 
     def ignore(self, names: str) -> None:
         """Keys that do not change the function."""
@@ -318,14 +324,24 @@ def _program_text(weights: Weights, settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class ExportedProgram:
-    """A program as the checker reads it, and in words what its configuration did not say and was assumed."""
+    """A program as the checker reads it, in words what its configuration did not say and was assumed, and the text of
+    its model file."""
 
     program: Program
     assumed: tuple[str, ...]
+    text: str = field(repr=False)
 
 
 def export_program(weights: Weights, configuration: Mapping[str, object], output: Path) -> ExportedProgram:
     """Write the program of these weights to `output`, and return it."""
+    exported = exported_program(weights, configuration)
+    write_whole(output, exported.text.encode("ascii"))
+    return exported
+
+
+def exported_program(weights: Weights, configuration: Mapping[str, object]) -> ExportedProgram:
+    """The program of these weights. Raises `UnsupportedWeights` for what is not understood, or what the checker would
+    decline."""
     settings = Settings(configuration)
     text = _program_text(weights, settings)
     if len(text) > MAX_FILE_BYTES:
@@ -334,5 +350,4 @@ def export_program(weights: Weights, configuration: Mapping[str, object], output
         program = parse_program(text.encode("ascii"))
     except Declined as error:
         raise UnsupportedWeights(f"the checker would decline the model: {error}") from error
-    write_whole(output, text.encode("ascii"))
-    return ExportedProgram(program, settings.assumed())
+    return ExportedProgram(program, settings.assumed(), text)

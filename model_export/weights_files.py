@@ -145,7 +145,7 @@ def _read_safetensors(path: Path, data: bytes) -> Checkpoint:
         tensors[name] = values.reshape(shape)
     metadata = _safetensors_header(path, data).get("__metadata__") or {}
     stored = [parse_configuration(metadata[key], path.name) for key in CONFIGURATIONS if key in metadata]
-    return Checkpoint(tensors, _the_only(path, "configuration", stored))
+    return Checkpoint(tensors, _the_only(path.name, "configuration", stored))
 
 
 def _safetensors_header(path: Path, data: bytes) -> dict[str, Any]:
@@ -159,10 +159,10 @@ def _safetensors_header(path: Path, data: bytes) -> dict[str, Any]:
         raise UnsupportedWeights(f"{path.name}: {error}") from error
 
 
-def _the_only(path: Path, what: str, found: list[Any]) -> Any:
+def _the_only(where: str, what: str, found: list[Any]) -> Any:
     """What was found under the names that it may have, or `None`."""
     if len(found) > 1:
-        raise UnsupportedWeights(f"{path.name}: more than one {what}")
+        raise UnsupportedWeights(f"{where}: more than one {what}")
     return found[0] if found else None
 
 
@@ -170,12 +170,21 @@ def _read_pytorch(path: Path, data: bytes) -> Checkpoint:
     state = _load_pytorch(path, data)
     if not isinstance(state, Mapping):
         raise UnsupportedWeights(f"{path.name}: a {type(state).__name__}, not a state dictionary; {STATE_DICT_ADVICE}")
+    tensors, configuration = divided(state, path.name)
+    return Checkpoint(_pytorch_tensors(path, tensors), configuration)
+
+
+def divided(state: Mapping[Any, Any], where: str) -> tuple[Mapping[Any, Any], Configuration | None]:
+    """The state dictionary and the configuration in a checkpoint, which may be a state dictionary itself.
+
+    Raises `UnsupportedWeights`, which says `where`, if there is more than one of either.
+    """
     configurations = {key: state[key] for key in CONFIGURATIONS if isinstance(state.get(key), Mapping)}
     nested = [state[key] for key in STATE_DICTIONARIES if isinstance(state.get(key), Mapping)]
     if not nested:
         nested = [{name: value for name, value in state.items() if name not in configurations}]
-    tensors = _pytorch_tensors(path, _the_only(path, "state dictionary", nested))
-    return Checkpoint(tensors, _the_only(path, "configuration", list(configurations.values())))
+    found = _the_only(where, "configuration", list(configurations.values()))
+    return _the_only(where, "state dictionary", nested), found
 
 
 def _load_pytorch(path: Path, data: bytes) -> object:

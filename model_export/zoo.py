@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from checker.model import model_hash
+from checker.header import model_hash
 from model_export.exact_model import export_model
 from model_export.exact_model_file import format_model
 from model_export.floating_point import sampled_accuracy

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from checker.certificate import Certificate, Table, parse_certificate
+from checker.certificate import Certificate, Table
+from checker.certificate_file import parse_certificate
 from checker.meter import PYTHON, Meter, long_price, product_price, words
-from checker.model import ExactModel, parse_model
-from checker.tables import Tables
-from checker.terms import Terms
+from checker.models.attention_only import ExactModel, parse_model
+from checker.models.tables import Tables
+from checker.models.terms import Terms
 from fuzzing.certificates import EXACT_TABLES, certificate_file
 from fuzzing.models import Model, matrix, model_file
 from fuzzing.oracle import Matrix
@@ -133,7 +134,7 @@ def parsed(
         data, [], partitions, score_bits=score_bits, exponential_bits=exponential_bits, tables=tables
     )
     exact = parse_model(data)
-    return exact, parse_certificate(file, exact)
+    return exact, parse_certificate(file)
 
 
 def tables_of(

@@ -5,9 +5,9 @@ No arrays, no sharing, no words: what the kernel computes in bulk must be these 
 
 from math import isqrt
 
-from checker.arithmetic import exponential_factors, root, shift_down, shift_up
-from checker.model import Dyadic
 from checker.models.activations import GELU_A, GELU_B
+from checker.numbers.dyadic import Dyadic
+from checker.numbers.rounding import exponential_factors, root, shift_down, shift_up
 
 Row = tuple[list[int], int]
 

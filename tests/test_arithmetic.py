@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from recording import Recorder
 from small_models import examples
 
-from checker.arithmetic import (
+from checker.counting import LevelBounds, Span, count_levels, count_sums
+from checker.meter import Meter, product_price
+from checker.models.tables import Fixed
+from checker.models.terms import class_gaps
+from checker.numbers.rounding import (
     ENTRY_LIMIT,
     PRODUCT_LIMIT,
     bound,
@@ -26,9 +30,6 @@ from checker.arithmetic import (
     shift_down,
     shift_up,
 )
-from checker.groups import count_levels, count_sums
-from checker.meter import Meter, product_price
-from checker.terms import class_gaps
 
 LARGE = 2**700
 integers = st.one_of(
@@ -224,7 +225,7 @@ def enclosed_tables(
 def test_class_gaps(case: tuple[list[list[int]], list[list[int]], int, int, list[int]]) -> None:
     lower, upper, label, rows, cuts = case
     shape = (len(lower), len(lower[0]))
-    table = (
+    table = Fixed(
         integer_array([k for row in lower for k in row], shape),
         integer_array([k for row in upper for k in row], shape),
     )
@@ -273,7 +274,7 @@ def test_count_levels(
         )
         for sequence in product(range(-1, len(tokens)), repeat=others)
     )
-    found = count_levels((last, [*bands, label], [*sizes, 1]), others, labels, margin, Meter())
+    found = count_levels(LevelBounds(last, [*bands, label], [*sizes, 1]), others, labels, margin, Meter())
     assert found == expected
 
 
@@ -283,7 +284,7 @@ def test_count_levels_does_not_round_to_floats() -> None:
     for sum_of_terms in (-46, 0, 1):
         last = [0, sum_of_terms - 4 * label[1]]
         expected = 1 if sum_of_terms == 1 else 0
-        assert count_levels((last, [label], [1]), 4, 1, 1, Meter()) == expected
+        assert count_levels(LevelBounds(last, [label], [1]), 4, 1, 1, Meter()) == expected
 
 
 @st.composite
@@ -321,7 +322,7 @@ def test_count_sums(
     found = count_sums(
         np.array([k * scale for k in base], dtype=dtype),
         [
-            (np.array([[k * scale for k in row] for row in bounds], dtype=dtype), np.array(sizes, dtype=dtype))
+            Span(np.array([[k * scale for k in row] for row in bounds], dtype=dtype), np.array(sizes, dtype=dtype))
             for bounds, sizes in box
         ],
         margin * scale,

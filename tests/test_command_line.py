@@ -11,6 +11,7 @@ import pytest
 
 import compact_proofs
 from checker import Verdict, check
+from checker.models.attention_only import ExactModel
 from compact_proofs import demonstration
 from compact_proofs.command_line import main
 from compact_proofs.isolated import CheckerFailed, check_isolated
@@ -343,7 +344,8 @@ def test_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "an estimate" in one_line(capsys.readouterr().out)
         written.append(path.read_bytes())
     assert written[0] == written[1]
-    model = compact_proofs.export(tmp_path / "a.safetensors", tmp_path / "m").model
+    model = compact_proofs.export(tmp_path / "a.safetensors", tmp_path / "m").parsed
+    assert isinstance(model, ExactModel)
     assert (model.positions, model.vocabulary, model.width, model.head_width) == (2, 3, 4, 4)
 
 

@@ -13,7 +13,7 @@ import pytest
 from verified_checker import PROGRAM, require_verified
 
 from checker import check
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from fuzzing.program_oracle import truth
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -20,14 +20,17 @@ from small_models import shipped
 from certificates import costs
 from certificates.short import Cut, Rank, low_rank_tables
 from certificates.strategies import STRATEGIES, prove
-from checker.certificate import TABLES, Certificate, Check, Group, Table, parse_certificate
-from checker.check import Verdict, check
-from checker.groups import RULES
-from checker.model import ExactModel, parse_model
+from checker.certificate import TABLES, Certificate, Check, Group, Table
+from checker.certificate_file import parse_certificate
+from checker.check import check
+from checker.models.attention_only import ExactModel, parse_model
+from checker.rules.registry import GROUP_RULES
+from checker.verdict import Verdict
 from fuzzing.certificates import certificate_file
 from fuzzing.models import Model, model_file
 
 ROOT = Path(__file__).parent.parent
+RULE_NAMES = [rule.name for rule in GROUP_RULES]
 # Vocabulary, outputs, positions, width, head width.
 SIZES = [(4, 4, 2, 5, 2), (6, 8, 3, 4, 3), (9, 9, 3, 6, 6), (5, 5, 4, 8, 4), (11, 12, 2, 16, 5)]
 # Every table cut in every way that the strategies know, and in others.
@@ -87,7 +90,7 @@ def random_groups(model: ExactModel, partitions: Sequence[Sequence[int]], seed: 
         query = 0
         while query <= label:
             last = label if query == label else min(label - 1, query + generator.randint(0, 2))
-            rules = sorted(RULES) if query == last else ["levels"]
+            rules = sorted(RULE_NAMES) if query == last else ["levels"]
             checks = [random_check(generator, label, rules, partitions) for _ in range(2)]
             rest = Check("levels", 40, 1, 0, None, (), ())
             yield Group(label, query, last, 0, (*checks, rest))
@@ -140,7 +143,7 @@ def test_rules_by_themselves(sizes: tuple[int, ...], cuts: dict[str, Cut]) -> No
     groups = list(random_groups(model, partitions, seed))
     rough = tables(data, cuts)
     file = certificate_file(data, groups, partitions, exponential_bits=2048, tables=rough)
-    certificate = parse_certificate(file, model)
+    certificate = parse_certificate(file)
     least = expected(model, certificate, cuts, spared=True)
     most = expected(model, certificate, cuts, spared=False)
     _, found = metered(data, file)
@@ -164,7 +167,7 @@ def test_counting_by_levels_at_its_least_and_most(sizes: tuple[int, ...], margin
             groups.append(Group(label, query, query, 0, (step,)))
     file = certificate_file(data, groups, [(*range(model.outputs + 1),)])
     _, found = metered(data, file)
-    assert found == expected(model, parse_certificate(file, model), {}, spared)
+    assert found == expected(model, parse_certificate(file), {}, spared)
 
 
 def test_most_of_counting_by_levels_in_closed_form() -> None:
@@ -190,7 +193,7 @@ def test_strategies(sizes: tuple[int, ...], strategy: str) -> None:
     certificate = prove(data, strategy)
     verdict, _ = metered(data, certificate)
     model = parse_model(data)
-    parsed = parse_certificate(certificate, model)
+    parsed = parse_certificate(certificate)
     if strategy != "trivial":
         assert verdict.correct_at_least > 0.5 * verdict.total
     cost = costs.formula(strategy)
@@ -206,7 +209,7 @@ def test_strategies_on_a_trained_model(strategy: str) -> None:
     certificate = prove(data, strategy)
     verdict, _ = metered(data, certificate)
     model = parse_model(data)
-    parsed = parse_certificate(certificate, model)
+    parsed = parse_certificate(certificate)
     cost = costs.formula(strategy)
     least, most = (costs.evaluate(cost, costs.totals(model, parsed, spared)) for spared in (True, False))
     # The adaptive part leaves little room.
@@ -232,7 +235,7 @@ def kernel_sources() -> list[ast.Module]:
 
 def metered_rules() -> set[str]:
     """Every name under which the kernel's sources count operations."""
-    names = set(RULES)
+    names = set(RULE_NAMES)
     for tree in kernel_sources():
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
@@ -244,17 +247,24 @@ def metered_rules() -> set[str]:
 def kernel_messages() -> set[str]:
     """What the kernel's sources say when they reject or decline, with ... for what they fill in."""
 
-    def text(node: ast.expr) -> str:
+    def text(node: ast.expr, expected: str) -> str:
         if isinstance(node, ast.JoinedStr):
-            return "".join(map(text, node.values))
+            return "".join(text(part, expected) for part in node.values)
+        if isinstance(node, ast.FormattedValue) and ast.unparse(node.value) == "expected":
+            return expected
         return str(node.value) if isinstance(node, ast.Constant) else "..."
 
-    return {
-        text(node.exc.args[0])
-        for tree in kernel_sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args
-    }
+    messages = set()
+    functions = [node for tree in kernel_sources() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for function in functions:
+        expected = "..."  # what the function calls so, before it makes a message of it
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "expected":
+                expected = text(node.value, "...")
+        for node in ast.walk(function):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                messages.add(text(node.exc.args[0], expected))
+    return messages
 
 
 # Rules for programs, whose operations depend on the steps, which have no formula of one line.

@@ -49,6 +49,9 @@ def test_the_count_is_exact() -> None:
     verdict = check(MODEL, program_certificate(MODEL, PASSES, [(0, 5, 4)]))
     assert (verdict.verdict, verdict.correct_at_least, verdict.total) == ("accepted", 4, 6)
     assert verdict.unverified_rules == []
+    steps = ("models.activations", "models.affine", "models.lookup")
+    chosen = (*steps, "rules.evaluate", "rules.examine", "tasks.extrema")
+    assert verdict.modules == [f"checker.{name}" for name in chosen]
     assert verdict.task == "the largest of the tokens at positions 0 1"
     assert verdict.inputs == "position 0: tokens 0-2; position 1: tokens 0,2"
     assert "embed_at 2, add 1, relu 1, linear 1" in verdict.model

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checker.arithmetic import bound
 from checker.numbers.exact import Rounded, inner_down, integers, matrix_down, root
+from checker.numbers.rounding import bound
 
 BITS = (0, 1, 20, 26, 30, 52, 53, 60, 61, 62, 63, 64, 200, 1100)
 

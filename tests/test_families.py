@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compact_proofs.commands import export_program
+from compact_proofs import export
 from fuzzing.program_oracle import read_program, values_of
 from model_export.errors import UnsupportedWeights
 from model_export.families.registry import FORMATS
@@ -306,14 +306,14 @@ def test_tensors_of_other_names(tmp_path: Path) -> None:
     settings = {"format": "linear_sum", "task": "max", "tokens": "0-2 x3"}
     np.savez(tmp_path / "plain.npz", **weights)
     np.savez(tmp_path / "other.npz", **{name.replace("linear", "middle"): w for name, w in weights.items()})
-    plain = export_program(tmp_path / "plain.npz", tmp_path / "plain.model", settings).program
+    plain = export(tmp_path / "plain.npz", tmp_path / "plain.model", config=settings).data
     names.write_text(json.dumps({"middle.weight": "linear.weight"}))
-    assert export_program(tmp_path / "other.npz", tmp_path / "other.model", settings, names).program == plain
+    assert export(tmp_path / "other.npz", tmp_path / "other.model", config=settings, names=names).data == plain
     assert (tmp_path / "other.model").read_bytes() == (tmp_path / "plain.model").read_bytes()
     for name, renamed in (("middle.weight", "embedding.weight"), ("absent", "linear.weight")):
         names.write_text(json.dumps({name: renamed}))
         with pytest.raises(UnsupportedWeights, match=f": tensor {name}: cannot be called '{renamed}'$"):
-            export_program(tmp_path / "other.npz", tmp_path / "third.model", settings, names)
+            export(tmp_path / "other.npz", tmp_path / "third.model", config=settings, names=names)
     assert not (tmp_path / "third.model").exists()
 
 

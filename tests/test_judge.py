@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from checker.certificate import Check, Group
-from checker.check import Verdict
+from checker.verdict import Verdict
 from fuzzing import judge as judge_module
 from fuzzing.judge import Failure, Inconsistent, Judge, Raised, Slow, Truth, Unsound, main, required_margins
-from fuzzing.kernel import KERNEL, Found, TooSlow, WatchedKernel
+from fuzzing.kernel import GROUPS, Found, TooSlow, WatchedKernel
 from fuzzing.models import matrix, max_model, model_file, uniform_model
 
 # Uniform attention. The inputs 00, 01, 10, 11 have margins 2, -7/8, -7/8, 1/4 against the other output.
@@ -315,8 +315,8 @@ def test_the_command(
     for arguments in ([], ["a"], ["a", "b", "c"]):
         assert main(arguments) == 2
         assert capsys.readouterr() == ("", "usage: python -m fuzzing.judge MODEL CERTIFICATE\n")
-    certified = KERNEL.certified_inputs
-    monkeypatch.setattr(KERNEL, "certified_inputs", lambda *arguments: certified(*arguments) + 1)
+    certified = GROUPS.certified_inputs
+    monkeypatch.setattr(GROUPS, "certified_inputs", lambda *arguments: certified(*arguments) + 1)
     assert main([str(tiny_model), str(tiny_certificate)]) == 1
     assert capsys.readouterr().out.startswith("unsound: group label ")
 

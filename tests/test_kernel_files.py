@@ -9,24 +9,27 @@ from hashlib import sha256
 import pytest
 from recording import UNEVEN, parsed
 
-from checker import groups, meter, tables, text
-from checker import model as kernel_model
-from checker.arithmetic import ENTRY_LIMIT, PRODUCT_LIMIT
-from checker.certificate import (
+from checker import counting, meter, text
+from checker.certificate import TABLES, Check, Factor, Group
+from checker.certificate_file import (
     MAX_BITS,
     MAX_CHECKS,
     MAX_EXPONENTIAL_BITS,
     MAX_PARTITIONS,
-    TABLES,
-    Check,
-    Factor,
-    Group,
     parse_certificate,
+    require_sizes,
 )
-from checker.check import Verdict
 from checker.errors import Declined
-from checker.model import ExactModel, model_hash, parse_model, parse_tensor
+from checker.header import model_hash
+from checker.models import attention_only
+from checker.models.attention_only import ExactModel, parse_model
+from checker.numbers import dyadic as exact_numbers
+from checker.numbers import matrices
+from checker.numbers.dyadic import parse_tensor
+from checker.numbers.rounding import ENTRY_LIMIT, PRODUCT_LIMIT
+from checker.rules import enumerate as enumeration
 from checker.text import ENDLESS, MAX_DIGITS, MAX_FILE_BYTES, NATURAL, POSITIVE, Reader
+from checker.verdict import Verdict
 from fuzzing.certificates import certificate_file, dyadic, entries_of
 from fuzzing.models import matrix, max_model, model_file
 
@@ -289,7 +292,7 @@ def test_exponents_are_the_largest_possible(tensor: str, exponent: int) -> None:
     ],
 )
 def test_tensors_that_are_refused(tensor: str, message: str) -> None:
-    assert kernel_model.MAX_EXPONENT == 2200
+    assert exact_numbers.MAX_EXPONENT == 2200
     assert refusal(lambda: parse_tensor(reader(tensor), "X", 1, 2)) == f"file: {message}"
 
 
@@ -313,12 +316,11 @@ CHECKS = (
 
 def test_a_certificate_is_what_its_file_says() -> None:
     model_data = model_file(UNEVEN)
-    exact = parse_model(model_data)
     group = Group(7, 5, 6, 11, CHECKS)
     file = certificate_file(
         model_data, [group], [(0, 1, 3, 5), (0, 5)], score_bits=13, exponential_bits=17, tables=(HINTS, PAIR, ())
     )
-    found = parse_certificate(file, exact)
+    found = parse_certificate(file)
     assert found.model_sha256 == sha256(model_data).hexdigest()
     assert (found.correct, found.score_bits, found.exponential_bits) == (11, 13, 17)
     assert found.partitions == ((0, 1, 3, 5), (0, 5)) and found.groups == (group,)
@@ -369,7 +371,7 @@ MODEL = parse_model(model_file(max_model(2, 2)))
 
 
 def test_the_certificate_whose_words_are_changed() -> None:
-    assert len(parse_certificate(CERTIFICATE.encode(), MODEL).groups[0].checks) == 2
+    assert len(parse_certificate(CERTIFICATE.encode()).groups[0].checks) == 2
 
 
 @pytest.mark.parametrize("place", range(len(CERTIFICATE.replace("\n", " \n ").split(" ")) - 1))
@@ -377,7 +379,7 @@ def test_every_word_of_a_certificate_file_is_needed(place: int) -> None:
     words = CERTIFICATE.replace("\n", " \n ").split(" ")[:-1]
     changed = [*words[:place], "?", *words[place + 1 :]]
     data = " ".join(changed).replace(" \n ", "\n").replace(" \n", "\n").encode()
-    message = refusal(lambda: parse_certificate(data, MODEL))
+    message = refusal(lambda: parse_certificate(data))
     word = words[place]
     if word != "\n":
         assert message.startswith(f"certificate: token {place + 1}: expected ") and ", found '?'" in message
@@ -417,15 +419,15 @@ def test_every_word_of_a_certificate_file_is_needed(place: int) -> None:
         # The last factor is all that is left.
         ("matrices 2 rank 0", "matrices 1 rank 0", "an integer from 2 to 2, found '1'"),
         ("matrices 2 rank 0", "matrices 3 rank 0", "an integer from 2 to 2, found '3'"),
-        ("rank 1", "rank 3", "an integer from 0 to 2, found '3'"),
-        ("rank 1", "rank -1", "an integer from 0 to 2, found '-1'"),
+        ("rank 1", "rank 1025", "an integer from 0 to 1024, found '1025'"),
+        ("rank 1", "rank 3", "an integer from 3 to 3, found '1'"),
+        ("rank 1", "rank -1", "an integer from 0 to 1024, found '-1'"),
         ("partitions 1", "partitions -1", f"an integer from 0 to max_partitions = {MAX_PARTITIONS}, found '-1'"),
         ("partitions 1", "partitions 4097", f"an integer from 0 to max_partitions = {MAX_PARTITIONS}, found '4097'"),
-        ("\n2 0 2", "\n1 0", "an integer from 2 to 3, found '1'"),
-        ("\n2 0 2", "\n4 0 1 2 3", "an integer from 2 to 3, found '4'"),
-        ("\n2 0 2", "\n2 0 3", "an integer from 0 to 2, found '3'"),
-        ("\n2 0 2", "\n2 0 1", "cuts from 0 to 2 before here, found '\\n', after '1'"),
-        ("\n2 0 2", "\n2 1 2", "cuts from 0 to 2 before here, found '\\n', after '2'"),
+        ("\n2 0 2", "\n1 0", "an integer from 2 to 1025, found '1'"),
+        ("\n2 0 2", "\n1026 0 2", "an integer from 2 to 1025, found '1026'"),
+        ("\n2 0 2", "\n2 0 1025", "an integer from 0 to 1024, found '1025'"),
+        ("\n2 0 2", "\n2 1 2", "cuts from 0 on before here, found '\\n', after '2'"),
         ("groups 1", "groups -1", "an integer from 0 on, found '-1'"),
         ("label 1", "label -1", "an integer from 0 on, found '-1'"),
         ("queries 0 0", "queries -1 0", "an integer from 0 on, found '-1'"),
@@ -466,7 +468,34 @@ def test_every_word_of_a_certificate_file_is_needed(place: int) -> None:
 def test_certificates_that_are_refused(old: str, new: str, message: str) -> None:
     assert old in CERTIFICATE
     changed = CERTIFICATE.replace(old, new, 1).encode()
-    assert f"expected {message}" in refusal(lambda: parse_certificate(changed, MODEL))
+    assert f"expected {message}" in refusal(lambda: parse_certificate(changed))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\n2 0 2", "\n2 0 1", "partition 0: expected cuts up to 2, found 1"),
+        ("\n2 0 2", "\n3 0 2 3", "partition 0: expected cuts up to 2, found 3"),
+        ("A 2 1 0\n1\n1\n", "A 1 1 0\n1\n", "1: low_rank: expected tensor A of 2 x 1 numbers, found 1 x 1"),
+        ("A 2 1 0\n1\n1\n", "A 3 1 0\n1\n1\n1\n", "1: low_rank: expected tensor A of 2 x 1 numbers, found 3 x 1"),
+        ("H 1 2 0\n1 1\n", "H 1 1 0\n1\n", "1: low_rank: expected tensor H of 1 x 2 numbers, found 1 x 1"),
+        ("H 1 2 0\n1 1\n", "H 1 3 0\n1 1 1\n", "1: low_rank: expected tensor H of 1 x 2 numbers, found 1 x 3"),
+        ("C 2 2 0\n1 0\n0 1\n", "C 2 1 0\n1\n0\n", "2: low_rank: expected tensor C of 2 x 2 numbers, found 2 x 1"),
+        ("C 2 2 0\n1 0\n0 1\n", "C 1 2 0\n1 0\n", "2: low_rank: expected tensor C of 2 x 2 numbers, found 1 x 2"),
+        (
+            "rank 1\ntensor A 2 1 0\n1\n1\ntensor H 1 2 0\n1 1\n",
+            "rank 3\ntensor A 2 3 0\n1 0 0\n0 1 0\ntensor H 3 2 0\n1 0\n0 1\n0 0\n",
+            "1: low_rank: expected a rank of at most 2, found 3",
+        ),
+    ],
+)
+def test_certificates_that_do_not_fit_the_model(old: str, new: str, message: str) -> None:
+    """They can be read without it, and are declined before anything is computed."""
+    require_sizes(parse_certificate(CERTIFICATE.encode()), MODEL)
+    assert old in CERTIFICATE
+    found = parse_certificate(CERTIFICATE.replace(old, new, 1).encode())
+    place = "" if message.startswith("partition") else "table QK factor "
+    assert refusal(lambda: require_sizes(found, MODEL)) == f"certificate: {place}{message}"
 
 
 @pytest.mark.parametrize(
@@ -484,7 +513,7 @@ def test_certificates_that_are_refused(old: str, new: str, message: str) -> None
 )
 def test_certificates_at_their_limits(old: str, new: str) -> None:
     assert old in CERTIFICATE
-    parse_certificate(CERTIFICATE.replace(old, new, 1).encode(), MODEL)
+    require_sizes(parse_certificate(CERTIFICATE.replace(old, new, 1).encode()), MODEL)
 
 
 def test_certificates_of_no_groups() -> None:
@@ -499,11 +528,11 @@ def test_limits_are_those_of_the_page_on_formats() -> None:
     """Which `test_formats_doc.py` compares; here they are once more, with the scales of the arithmetic."""
     assert (text.MAX_FILE_BYTES, text.MAX_DIGITS, ENDLESS) == (5242880, 800, 10**800)
     assert (NATURAL, POSITIVE) == ((0, ENDLESS), (1, ENDLESS))
-    assert (kernel_model.MAX_POSITIONS, kernel_model.MAX_VOCABULARY, kernel_model.MAX_WIDTH) == (256, 1024, 1024)
-    assert (kernel_model.MAX_EXPONENT, MAX_BITS, MAX_EXPONENTIAL_BITS) == (2200, 512, 4096)
-    assert (MAX_PARTITIONS, MAX_CHECKS, groups.MAX_LEVELS) == (4096, 4096, 64)
-    assert (meter.MAX_OPERATIONS, meter.MAX_TABLE_BITS, tables.NORM_BITS) == (4294967296, 5368709120, 48)
-    assert (meter.PYTHON, groups.MAX_SUMS_AT_ONCE) == (256, 262144)
+    assert (text.MAX_POSITIONS, attention_only.MAX_VOCABULARY, attention_only.MAX_WIDTH) == (256, 1024, 1024)
+    assert (exact_numbers.MAX_EXPONENT, MAX_BITS, MAX_EXPONENTIAL_BITS) == (2200, 512, 4096)
+    assert (MAX_PARTITIONS, MAX_CHECKS, counting.MAX_LEVELS) == (4096, 4096, 64)
+    assert (meter.MAX_OPERATIONS, meter.MAX_TABLE_BITS, matrices.NORM_BITS) == (4294967296, 5368709120, 48)
+    assert (meter.PYTHON, enumeration.MAX_SUMS_AT_ONCE) == (256, 262144)
 
 
 def test_sums_of_entries_and_a_product_fit_in_64_bits() -> None:
@@ -527,7 +556,7 @@ def test_what_is_parsed_cannot_be_changed() -> None:
 
 
 def test_a_verdict_claims_nothing_by_itself() -> None:
-    known = {"verdict": "declined", "operations_by_rule": {}, "unverified_rules": []}
+    known = {"verdict": "declined", "operations_by_rule": {}, "unverified_rules": [], "modules": []}
     known |= dict.fromkeys(("reason", "share", "task", "inputs", "model", "model_sha256"), "")
     numbers = ("correct_at_least", "total", "operations", "machine_operations", "model_bytes", "certificate_bytes")
     numbers = (*numbers, "tokens", "positions")

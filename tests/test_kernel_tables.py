@@ -23,12 +23,15 @@ from recording import (
 from small_models import examples
 
 from checker import meter as kernel
-from checker.arithmetic import ENTRY_LIMIT, exponential, root
 from checker.certificate import Factor, Table
 from checker.errors import Declined, Rejected
 from checker.meter import OBJECT_BITS, PYTHON, Meter, words
-from checker.model import Dyadic
-from checker.tables import Enclosure, Matrices, check_exact, check_low_rank, check_norm
+from checker.numbers.dyadic import Dyadic
+from checker.numbers.matrices import Matrices
+from checker.numbers.rounding import ENTRY_LIMIT, exponential, root
+from checker.rules.exact import check_exact
+from checker.rules.low_rank import check_low_rank, check_norm
+from checker.rules.table_rule import Enclosure, TablePremises
 from fuzzing.certificates import dyadic, entries_of
 from fuzzing.models import Model, matrix, max_model
 from fuzzing.oracle import Matrix
@@ -188,7 +191,7 @@ def test_products_sums_and_norms_need_room() -> None:
 @given(chains())
 def test_rule_exact_is_the_product(chain: list[Matrix]) -> None:
     meter = Recorder()
-    lower, upper = check_exact(list(map(dyadic, chain)), meter)
+    lower, upper = check_exact(TablePremises("QK", list(map(dyadic, chain)), (), meter))
     assert entries_of(lower) == entries_of(upper) == multiplied(*chain)
     assert {rule for rule, _, _ in meter.taken()} <= {"exact"}
 
@@ -232,7 +235,7 @@ def checked_low_rank(
             size = len(remainders[i])
             norm = dyadic(dominated(remainders[i])), dyadic(matrix([[0] * size] * size))
         told.append(Factor(count, (dyadic(hint[0]), dyadic(hint[1])) if hint else None, norm))
-    return check_low_rank("QK", list(map(dyadic, path)), told, meter)
+    return check_low_rank(TablePremises("QK", list(map(dyadic, path)), tuple(told), meter))
 
 
 @examples(40)
@@ -265,8 +268,9 @@ def test_where_a_norm_fails_is_named() -> None:
     """The table, the factor counted from 1, and the row counted from 0."""
     one = dyadic(matrix([[1, 0], [0, 1]]))
     small, zero = dyadic(matrix([[Fraction(1, 2)]])), dyadic(matrix([[0, 0], [0, 0]]))
-    factors = [Factor(1, None, None), Factor(1, None, (small, zero)), Factor(1, None, None)]
-    message = message_of(lambda: check_low_rank("OV", [one, one, one], factors, Recorder()), Rejected)
+    factors = (Factor(1, None, None), Factor(1, None, (small, zero)), Factor(1, None, None))
+    premises = TablePremises("OV", [one, one, one], factors, Recorder())
+    message = message_of(lambda: check_low_rank(premises), Rejected)
     assert message == (
         "table OV factor 2: low_rank: expected a norm that its hint confirms, "
         "found row 0 of s**2 I - R R^T - C C^T not diagonally dominant"

@@ -1,9 +1,11 @@
 """Bounds of terms, and the checks of a group, each by itself: what they are, refuse and count."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise, product
 from math import comb, prod
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -21,22 +23,20 @@ from recording import (
 )
 from small_models import examples
 
-from checker import groups as kernel
-from checker.arithmetic import product_down
-from checker.certificate import Check, Factor, Group, Table
+from checker import counting, groups
+from checker.certificate import Factor, Group, Table, group_size
+from checker.counting import count_levels
 from checker.errors import Declined, Rejected
-from checker.groups import (
-    RULES,
-    band_cuts,
-    certified_inputs,
-    count_levels,
-    group_size,
-    last_term,
-    level_bounds,
-    position_bounds,
-)
+from checker.groups import certified_inputs
 from checker.meter import PYTHON, Meter, product_price, words
-from checker.terms import Terms
+from checker.models.tables import Weights, WeightTable
+from checker.models.terms import Terms
+from checker.numbers.rounding import product_down
+from checker.rules import enumerate as kernel
+from checker.rules.enumerate import check_enumerate, position_bounds
+from checker.rules.group_rule import Conclusion, Premises, band_cuts, last_term
+from checker.rules.levels import level_bounds
+from checker.rules.registry import group_rule
 from fuzzing.certificates import EXACT_TABLES, each_token, step
 from fuzzing.models import max_model
 
@@ -223,7 +223,8 @@ def test_a_label_whose_weight_may_be_zero(call: str, position_only: bool) -> Non
 def test_one_unit_of_weight_is_enough(token: int, position: int) -> None:
     """Of the label, at a position before the last one."""
     found = terms(Meter())
-    found.tables.weights = ([[9, token]], [[9, 9]]), ([[0, position, 9]], [[9, 9, 9]])
+    tokens, positions = WeightTable([[9, token]], [[9, 9]]), WeightTable([[0, position, 9]], [[9, 9, 9]])
+    found.tables.weights = Weights(tokens, positions)
     if token and position:
         assert found.level_weights(range(1), 1, [0, 1], 3)[0] == [ceiling(9 << 3, token)]
         assert found.token_weights(1, 0, (0,), 2, 3)[1] == [ceiling(9 * 9 << 3, token * position)]
@@ -282,7 +283,7 @@ def test_long_terms_cost_more() -> None:
             (step("levels", bits, 1, BANDS, 0, levels=(2,)), level_bounds, 3 * 2),
             (step("enumerate", bits, 1, BANDS, 0), position_bounds, 2 * 4 * 2),
         ):
-            rule(found, Group(3, 0, 0, 0, ()), check, [0, 1])
+            rule(Premises(found, Group(3, 0, 0, 0, ()), check, [0, 1]))
             prices = [price for name, _, price in meter.taken() if name == check.rule]
             entries = 2 * (1 + 3 + 3 + 4 * 2 + 4) if check.rule == "levels" else size
             own = 64 * 25 if check.rule == "levels" else 64 * size
@@ -311,7 +312,7 @@ def test_the_bounds_of_levels(
     check, classes = step("levels", BITS, 1, BANDS, 0, levels=levels), [0, 2]
     meter = Recorder()
     found = terms(meter, tables, sign)
-    last, bounds, sizes = level_bounds(found, group, check, classes)
+    last, bounds, sizes = level_bounds(Premises(found, group, check, classes))
     counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "levels"]
     count = len(group.queries) * (1 + 2) + (len(group.queries) - 1) * (2 + 2 * 2) + 2 * (1 + 4 * 2 - len(levels) + 3)
     assert counted == [(count, 64 * count), (0, 0)]
@@ -341,7 +342,7 @@ def test_comparisons_within_the_first_band_are_shared() -> None:
     for bands, within, count in ((((1, 3),), 0, 1), (((1, 1), (1, 2)), 1, 2), (((3, 1),), 0, 3), ((), 0, 0)):
         meter = Recorder()
         check = step("levels", BITS, 1, bands, 0)
-        level_bounds(terms(meter), group, check, [1])
+        level_bounds(Premises(terms(meter), group, check, [1]))
         counted = [operations for rule, operations, _ in meter.taken() if rule == "levels"]
         assert counted == [within + count + within + 4 * count - count + 3, 0]
 
@@ -352,7 +353,7 @@ def test_the_bounds_of_positions() -> None:
     for query, tables in product((0, 2, 3), (EXACT_TABLES, ROUGH)):
         group, meter = Group(3, query, query, 0, ()), Recorder()
         found = terms(meter, tables)
-        last, bounds, sizes = position_bounds(found, group, check, classes)
+        last, bounds, sizes = position_bounds(Premises(found, group, check, classes))
         counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "enumerate"]
         assert counted[0] == (2 * 5 * 4 * 2, 2 * 64 * 4 * 2)
         assert not any(operations for operations, _ in counted[1:])
@@ -366,7 +367,7 @@ def test_the_bounds_of_positions() -> None:
 
 def test_enumerate_is_for_one_query() -> None:
     with pytest.raises(Rejected) as caught:
-        position_bounds(terms(Meter()), Group(3, 0, 1, 0, ()), step("enumerate", BITS, 1, ()), [0])
+        position_bounds(Premises(terms(Meter()), Group(3, 0, 1, 0, ()), step("enumerate", BITS, 1, ()), [0]))
     assert str(caught.value) == "group label 3 queries 0 1: enumerate: expected one query, found several"
 
 
@@ -401,7 +402,7 @@ def test_what_enumerate_counts(query: int, bands: int, sums: list[int]) -> None:
     sequences by where the label comes first, where it must."""
     group, meter = Group(3, query, query, 0, ()), Recorder()
     check = step("enumerate", BITS, 1, BANDS[:bands], 0)
-    RULES["enumerate"](terms(meter), group, check, [0, 2])
+    check_enumerate(Premises(terms(meter), group, check, [0, 2]))
     # After one count of the positions but the last.
     counted = [(operations, price) for rule, operations, price in meter.taken() if rule == "enumerate"][1:]
     assert counted == [(2 * count, sums_price(2, count, 1)) for count in sums]
@@ -412,12 +413,14 @@ def enumerated(
 ) -> tuple[int, list[tuple[str, int, int]]]:
     """How many inputs the rule `enumerate` certifies with these bounds, and its count."""
     meter, label = Recorder(), sum(sizes) - 1
-    known = np.array(base, dtype=object), [np.array(rows, dtype=object) for rows in bounds], sizes
+    known: tuple[object, ...] = np.array(base, dtype=object), [np.array(rows, dtype=object) for rows in bounds], sizes
     group = Group(label, *(2 * [label if query_is_label else 0]), 0, ())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "position_bounds", lambda *arguments: known)
         check = step("enumerate", BITS, margin, ())
-        left_out = kernel.check_enumerate(SimpleNamespace(meter=meter), group, check, [0] * len(base))
+        left_out = check_enumerate(
+            Premises(cast(Terms, SimpleNamespace(meter=meter)), group, check, [0] * len(base))
+        ).left_out
     return group_size(group, len(bounds) + 1) - left_out, meter.taken()
 
 
@@ -566,7 +569,7 @@ def test_the_price_of_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_many_levels_are_declined_before_anything_is_counted() -> None:
-    meter, limit = Recorder(), kernel.MAX_LEVELS
+    meter, limit = Recorder(), counting.MAX_LEVELS
     count_levels(([0], [[0]] * (limit + 1), [1] * (limit + 1)), 1, 0, 1, Recorder())
     with pytest.raises(Declined) as caught:
         count_levels(([0], [[0]] * (limit + 2), [1] * (limit + 2)), 1, 0, 1, meter)
@@ -592,12 +595,11 @@ class Rules:
     def __init__(self, patch: pytest.MonkeyPatch, left_out: int = 0) -> None:
         self.classes: list[list[int]] = []
         self.left_out = left_out
-        for rule in RULES:
-            patch.setitem(RULES, rule, self.rule)
+        patch.setattr(groups, "group_rule", lambda name: replace(group_rule(name), check=self.check))
 
-    def rule(self, terms: Terms, group: Group, check: Check, classes: list[int]) -> int:
-        self.classes.append(classes)
-        return self.left_out
+    def check(self, premises: Premises) -> Conclusion:
+        self.classes.append(premises.classes)
+        return Conclusion(self.left_out)
 
 
 @pytest.mark.parametrize(
@@ -651,11 +653,11 @@ def test_long_sums_are_not_cut_to_64_bits() -> None:
         found = terms_of(model, Meter(), [PARTITION])
         group = Group(3, 3, 3, 0, ())
         check = step("enumerate", BITS, 1, each_token(3), 0)
-        base, bounds, sizes = position_bounds(found, group, check, [0, 1, 2])
+        base, bounds, sizes = position_bounds(Premises(found, group, check, [0, 1, 2]))
         rows = [np.array(row, dtype=object) for row in bounds]
         expected = sum(
             all(int(base[c]) + int(rows[0][c][a]) + int(rows[1][c][b]) >= 1 for c in range(3))
             for a, b in product(range(4), repeat=2)
         )
-        assert RULES["enumerate"](found, group, check, [0, 1, 2]) == 16 - expected
+        assert check_enumerate(Premises(found, group, check, [0, 1, 2])).left_out == 16 - expected
         assert sizes == [1] * 4

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from small_models import memory_limit
 
-from checker.model import TENSORS, parse_model
+from checker.models.attention_only import TENSORS, parse_model
 from model_export import exact_model, weights_files
 from model_export.errors import UnsupportedWeights
 from model_export.exact_model import export, export_model, write_model

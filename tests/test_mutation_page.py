@@ -21,8 +21,11 @@ def figure(name: str) -> int:
 def test_every_survivor_changes_a_line_of_the_code() -> None:
     """So a line that is changed takes its explanation with it."""
     for place, removed, _ in explained(PAGE):
-        package, module, *names = place.split(".")
-        source = (ROOT / package / f"{module}.py").read_text(encoding="utf-8")
+        path, names = ROOT, place.split(".")
+        while path.is_dir():
+            path = path / names[0] if (path / names[0]).is_dir() else path / f"{names[0]}.py"
+            names = names[1:]
+        source = path.read_text(encoding="utf-8")
         lines = {line.strip() for line in source.splitlines()}
         assert set(removed) <= lines, (place, removed)
         assert not names or f"def {names[-1]}(" in source
@@ -33,10 +36,10 @@ def test_survivors_are_counted() -> None:
 
 
 def test_names_and_diffs_are_read_as_mutmut_writes_them() -> None:
-    assert function_of("checker.arithmetic.x_norm_up__mutmut_12") == "checker.arithmetic.norm_up"
-    assert function_of("checker.certificate.x__parse_table__mutmut_1") == "checker.certificate._parse_table"
-    assert function_of("checker.tables.xǁMatricesǁsum__mutmut_3") == "checker.tables.Matrices.sum"
-    assert function_of("checker.terms.xǁTermsǁ__init____mutmut_5") == "checker.terms.Terms.__init__"
+    assert function_of("checker.numbers.rounding.x_norm_up__mutmut_12") == "checker.numbers.rounding.norm_up"
+    assert function_of("checker.certificate_file.x__parse_table__mutmut_1") == "checker.certificate_file._parse_table"
+    assert function_of("checker.numbers.matrices.xǁMatricesǁsum__mutmut_3") == "checker.numbers.matrices.Matrices.sum"
+    assert function_of("checker.models.terms.xǁTermsǁ__init____mutmut_5") == "checker.models.terms.Terms.__init__"
     diff = "--- a.py\n+++ b.py\n@@ -1,2 +1,2 @@\n def f():\n-    return 1\n+    return 2\n"
     assert changed_lines(diff) == (("return 1",), ("return 2",))
     assert explained("### a.b.f\n\nWhy.\n\n```diff\n-  return 1\n+  return 2\n```\n") == {

@@ -242,7 +242,9 @@ def test_the_names_of_transformer_lens_4_give_the_same_model(trained: tuple[Stat
     ("changes", "error"),
     [
         ({"act_fn": "gelu"}, "act_fn: expected 'relu' or 'gelu_new' or 'silu', found 'gelu'"),
-        ({"rotary_dim": 4}, "rotary_dim: unknown key"),
+        ({"magic_dim": 4}, "magic_dim: unknown key"),
+        ({"gated_mlp": True}, "gated_mlp: expected False, found True"),
+        ({"is_stateful": True}, "is_stateful: expected null or false, found True"),
         ({"positional_embedding_type": "rotary"}, "positional_embedding_type: expected 'standard'"),
         ({"n_layers": 1}, "tensor blocks.1.attn.W_K: not understood"),
         ({"normalization_type": "LNPre"}, "tensor blocks.0.ln1.b: not understood"),

@@ -112,7 +112,7 @@ def test_certified_inputs_are_correct_and_inputs_are_those_of_the_task(seed: int
     assert program.inputs.count(meter) == sum(found is not None for found in true)
     for code, found in enumerate(true):
         certified = sum(
-            certified_inputs(plan, passes, listed, meter)
+            int(certified_inputs(plan, passes, listed, meter).sum())
             for listed in program.inputs.listed(code, code, meter)
         )
         assert certified <= (found is True)
@@ -128,7 +128,7 @@ def test_enough_bits_certify_all_correct_inputs(seed: int) -> None:
     plan, meter = Plan(program, Meter()), Meter()
     passes = [Precision(program.tensors, (200, 200, 200))]
     certified = sum(
-        certified_inputs(plan, passes, listed, meter)
+        int(certified_inputs(plan, passes, listed, meter).sum())
         for listed in program.inputs.listed(0, len(true) - 1, meter)
     )
     assert certified == sum(found is True for found in true)

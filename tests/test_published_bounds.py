@@ -14,7 +14,8 @@ import pytest
 from published import OUR_STRATEGY
 
 from certificates.strategies import prove
-from checker.check import Verdict, check
+from checker.check import check
+from checker.verdict import Verdict
 from fuzzing.oracle import count_correct_of_four
 from model_export.exact_model import export
 

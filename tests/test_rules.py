@@ -12,8 +12,9 @@ from small_models import memory_limit, reason
 
 from checker.certificate import Check, Group
 from checker.check import check
-from checker.groups import MAX_LEVELS, RULES
+from checker.counting import MAX_LEVELS
 from checker.meter import MAX_OPERATIONS
+from checker.rules.registry import GROUP_RULES
 from fuzzing.certificates import certificate_file, each_token, one_check, singletons, step
 from fuzzing.models import matrix, max_model, model_file, uniform_model
 from fuzzing.oracle import Oracle
@@ -21,6 +22,7 @@ from fuzzing.oracle import Oracle
 MODEL = max_model(3, 3)
 DATA = model_file(MODEL)
 PARTITION = singletons(3)
+RULE_NAMES = [rule.name for rule in GROUP_RULES]
 
 
 def group(label: int, first: int, last: int, correct: int, *checks: Check) -> Group:
@@ -176,7 +178,7 @@ def test_outputs_that_are_not_tokens_need_checks() -> None:
 def test_classes_that_hold_the_label() -> None:
     """The label is never compared with itself, in a class with others or in one of its own."""
     for partition in ((0, 3), (0, 1, 3), (0, 2, 3), (0, 1, 2, 3)):
-        for rule in RULES:
+        for rule in RULE_NAMES:
             groups = [
                 group(label, query, query, 1, step(rule, 40, 1, each_token(label)))
                 for label in range(3)
@@ -186,7 +188,7 @@ def test_classes_that_hold_the_label() -> None:
             assert (verdict.verdict, verdict.correct_at_least) == ("accepted", 6)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", RULE_NAMES)
 @pytest.mark.parametrize("bands", [((2, 1),), ((1, 2),), ((1, 10**300),), ((10**300, 1),)])
 def test_bands_that_reach_the_label(rule: str, bands: tuple[tuple[int, int], ...]) -> None:
     levels = (bands[0][0],) if rule == "levels" else ()
@@ -198,7 +200,7 @@ def test_bands_that_reach_the_label(rule: str, bands: tuple[tuple[int, int], ...
 
 
 def test_tokens_of_no_band_are_left_out() -> None:
-    for rule in RULES:
+    for rule in RULE_NAMES:
         checks = step(rule, 40, 1, ((1, 1),))
         # Only token 0 below label 2: the inputs without token 1 before the last position.
         assert rejected([group(2, 0, 0, 5, checks)]).endswith("claimed 5 correct of 5, found 3")
@@ -211,7 +213,7 @@ def test_rules_of_one_query() -> None:
     assert message == "group label 2 queries 0 1: enumerate: expected one query, found several"
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", RULE_NAMES)
 def test_what_checks_leave_out_adds_up(rule: str) -> None:
     """Two checks of one group leave out the inputs of both, and never less than none is left."""
     partial = step(rule, 40, 1, ((1, 1),), classes=(0,))
@@ -221,7 +223,7 @@ def test_what_checks_leave_out_adds_up(rule: str) -> None:
     assert rejected([group(2, 0, 0, 5, *many)]).endswith("claimed 5 correct of 5, found 0")
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", RULE_NAMES)
 def test_every_token_and_position_counts(rule: str) -> None:
     """One value, or one position, that makes an input wrong is found at each place."""
     for token in range(2):
@@ -249,7 +251,7 @@ def test_every_token_and_position_counts(rule: str) -> None:
 # Precision
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", RULE_NAMES)
 def test_a_weight_that_may_be_zero(rule: str) -> None:
     """The label's weight is exp(-64) of the largest: 10 bits do not tell it from zero."""
     model = max_model(3, 3, sharpness=-64)

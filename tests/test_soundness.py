@@ -10,13 +10,15 @@ from recording import added, multiplied, transposed
 from small_models import examples, reason, shipped
 
 from certificates.exact import prove_exact
-from checker.certificate import Certificate, Factor, Group, parse_certificate
-from checker.check import Verdict, check
+from checker.certificate import Certificate, Factor, Group, group_size
+from checker.certificate_file import parse_certificate
+from checker.check import check
 from checker.errors import Rejected
-from checker.groups import group_size
 from checker.meter import Meter
-from checker.model import parse_model
-from checker.tables import Matrices, check_norm
+from checker.models.attention_only import parse_model
+from checker.numbers.matrices import Matrices
+from checker.rules.low_rank import check_norm
+from checker.verdict import Verdict
 from fuzzing.campaign import models
 from fuzzing.certificates import (
     certificate_file,
@@ -277,7 +279,7 @@ def test_a_hidden_counterexample_is_not_claimed() -> None:
     assert (verdict.verdict, verdict.correct_at_least) == ("accepted", 575)
 
     # One forged claim among 300 groups is found, and its group is named.
-    certificate = parse_certificate(honest, parse_model(data))
+    certificate = parse_certificate(honest)
     groups = {(group.label, group.first_query): group for group in certificate.groups}
     assert groups[23, 23].correct == 23
     for changed in (

@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from checker.model import MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH
+from checker.models.attention_only import MAX_VOCABULARY, MAX_WIDTH
+from checker.text import MAX_POSITIONS
 from model_export.floating_point import sampled_accuracy
 from model_export.naming import canonical_weights
 from model_export.training import save_weights, train

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from checker.check import VERIFIED_RULES
+from checker.rules.registry import VERIFIED_RULES
 
 ROOT = Path(__file__).parent.parent
 

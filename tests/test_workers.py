@@ -68,6 +68,7 @@ def within_patience(wanted: object) -> bool:
     [
         *(("frontier", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
         *(("fuzz", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+        *(("study", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
         # Killed, the process that started it leaves it to its caps.
         *(("check", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
     ],
@@ -77,6 +78,8 @@ def test_nothing_is_left(command: str, number: signal.Signals, tiny_model: Path,
         pytest.skip("needs Linux's /proc")
     if command == "frontier":
         arguments = [shipped_model("max-of-4-seed-0").stem, "-o", tmp_path, "--processes", 2]
+    elif command == "study":
+        arguments = ["seeds", "--family", "max-of-10", "-o", tmp_path, "--processes", 2]
     elif command == "fuzz":
         arguments = ["--seconds", 600, "--jobs", 2, "-o", tmp_path, "--database", tmp_path / "database"]
     else:
@@ -99,6 +102,21 @@ def test_nothing_is_left(command: str, number: signal.Signals, tiny_model: Path,
         tree.end()
         if command == "check":
             os.close(writer)
+
+
+def test_a_worker_that_is_killed_is_named_in_one_line(tmp_path: Path) -> None:
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("needs Linux's /proc")
+    tree = Tree("frontier", shipped_model("max-of-4-seed-0").stem, "-o", tmp_path, "--processes", 2)
+    try:
+        assert within_patience(lambda: len(tree.workers()) == 2)
+        os.kill(tree.workers()[0], signal.SIGKILL)
+        said, complained = tree.process.communicate(timeout=PATIENCE)
+        assert (said, tree.process.returncode) == ("", 2)
+        assert complained == "compact-proofs: a process that did part of the work was killed\n"
+        assert within_patience(lambda: not tree.alive()), tree.alive()
+    finally:
+        tree.end()
 
 
 def test_a_signal_waits_for_the_end_of_the_block() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from checker.model import model_hash
+from checker.header import model_hash
 from model_export.exact_model import export
 from model_export.floating_point import sampled_accuracy
 from model_export.naming import canonical_weights

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array, bound
-from checker.arithmetic import shift_down as shifted_down
-from checker.arithmetic import shift_up as shifted_up
 from checker.models.affine import _OfRow
 from checker.models.syntax import VALUE, View, Work, price
 from checker.numbers.balls import Ball, Precision
 from checker.numbers.exact import add, shift_up, wide
+from checker.numbers.rounding import Array, bound
+from checker.numbers.rounding import shift_down as shifted_down
+from checker.numbers.rounding import shift_up as shifted_up
 
 # The gate of gelu_new is A (x + B x**3), with the numbers of float64 that the usual code has for
 # 2 sqrt(2 / pi) and 0.044715: integer times 2**exponent.
@@ -39,7 +39,8 @@ class Relu(_OfRow):
 
 
 class _OfLogistic(_OfRow):
-    """An activation of which bounds at the two ends of a ball are made from the logistic function."""
+    """An activation of which bounds at the two ends of a ball are made from the logistic
+    function."""
 
     value: int
     # Operations on one entry in real arithmetic.

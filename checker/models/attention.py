@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import Array, bound, root
 from checker.models.lookup import seen
 from checker.models.syntax import (
     EXPONENT,
@@ -22,6 +21,7 @@ from checker.models.syntax import (
 )
 from checker.numbers.balls import Ball
 from checker.numbers.exact import add, inner_down, narrow, shift_up, up, wide
+from checker.numbers.rounding import Array, bound, root
 from checker.text import ENDLESS
 
 

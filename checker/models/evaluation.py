@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined
 from checker.meter import PYTHON, Meter
 from checker.models.program import Program
 from checker.models.syntax import Place, View
 from checker.numbers.balls import Ball, Precision
+from checker.numbers.rounding import Array
 
 Positions = tuple[int, ...]
 # Distinct cases are found with a table up to this size, and by sorting above. So many are held for

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checker.arithmetic import bound
-from checker.arithmetic import shift_down as shifted
 from checker.models.affine import _OfRow
 from checker.models.syntax import EXPONENT, VALUE, Shape, Sizes, View, Work, price
 from checker.numbers.balls import Ball
 from checker.numbers.exact import root, up, wide
+from checker.numbers.rounding import bound
+from checker.numbers.rounding import shift_down as shifted
 from checker.text import POSITIVE
 
 

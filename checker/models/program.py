@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from checker.inputs import Inputs, parse_inputs
-from checker.model import Dyadic, parse_tensor
 from checker.models.registry import CONSTRUCTORS
 from checker.models.syntax import (
     MASK,
@@ -19,6 +18,7 @@ from checker.models.syntax import (
     Sizes,
     Step,
 )
+from checker.numbers.dyadic import Dyadic, parse_sized_tensor
 from checker.text import Reader
 
 
@@ -42,14 +42,6 @@ class Program:
         answers = "1 answer" if self.answers == 1 else f"{self.answers} answers"
         size = f"program of {weights} weights and {len(self.steps)} steps ({names})"
         return f"{size}, {answers} of {self.outputs} outputs"
-
-
-def _parse_tensor(reader: Reader, number: int) -> Dyadic:
-    """A tensor, whose name is its number and whose shape stands in its first line."""
-    place, size = reader.place, (1, MAX_SIZE, "max_size")
-    rows, columns = reader.take("tensor", str(number), size, size)
-    reader.place = place
-    return parse_tensor(reader, str(number), rows, columns)
 
 
 def _parse_step(reader: Reader, number: int, tensors: int) -> Step:
@@ -76,8 +68,9 @@ def parse_program(data: bytes) -> Program:
     reader = Reader(data, "model")
     reader.take("compact-proofs-model", "2", "\n")
     inputs = parse_inputs(reader)
+    size = (1, MAX_SIZE, "max_size")
     [count] = reader.take("tensors", (0, MAX_TENSORS, "max_tensors"), "\n")
-    tensors = tuple(_parse_tensor(reader, i) for i in range(count))
+    tensors = tuple(parse_sized_tensor(reader, str(i), size, size) for i in range(count))
     [count] = reader.take("steps", (1, MAX_STEPS, "max_steps"), "\n")
     sizes, steps = Sizes(inputs.sets, tensors, []), []
     for i in range(count):

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from checker.arithmetic import Array
 from checker.errors import Declined
 from checker.meter import PYTHON
-from checker.model import MAX_EXPONENT, Dyadic
 from checker.numbers.balls import Ball, Precision
+from checker.numbers.dyadic import MAX_EXPONENT, Dyadic
+from checker.numbers.rounding import Array
 from checker.text import Range
 
 MAX_STEPS = 1024

@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from checker.arithmetic import Array, bound
-from checker.arithmetic import shift_down as shifted
-from checker.model import Dyadic
+from checker.numbers.dyadic import Dyadic
 from checker.numbers.exact import Rounded, fitting, integers, narrow
 from checker.numbers.exponential import Exponential
+from checker.numbers.rounding import Array, bound
+from checker.numbers.rounding import shift_down as shifted
 
 
 class Ball:

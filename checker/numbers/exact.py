@@ -17,7 +17,7 @@ from math import isqrt
 import numpy as np
 from flint import fmpz_mat
 
-from checker.arithmetic import Array, bound
+from checker.numbers.rounding import Array, bound
 
 FLOAT_BITS = 53
 WORD_LIMIT = 2**62

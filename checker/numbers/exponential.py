@@ -4,8 +4,8 @@ from functools import cached_property
 
 import numpy as np
 
-from checker.arithmetic import Array, exponential_factors
 from checker.numbers.exact import narrow, up, wide
+from checker.numbers.rounding import Array, exponential_factors
 
 # Arguments from 2**RANGE_BITS on stand for a factor below every precision.
 RANGE_BITS = 13
@@ -17,7 +17,8 @@ class Exponential:
     """Enclosures in fixed point of `bits` bits, for arguments of `argument_bits` fractional bits.
 
     Each is the product of the enclosures of the factors of the argument's set bits
-    (`checker.arithmetic.exponential_factors`), lowest bit first and every step rounded outward.
+    (`checker.numbers.rounding.exponential_factors`), lowest bit first and every step rounded
+    outward.
     """
 
     def __init__(self, argument_bits: int, bits: int) -> None:

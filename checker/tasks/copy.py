@@ -1,6 +1,6 @@
 """The task `copy`: the tokens themselves, as many answers as positions."""
 
-from checker.arithmetic import Array
+from checker.numbers.rounding import Array
 from checker.tasks.task import Labels, Task, always
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checker.arithmetic import Array
+from checker.numbers.rounding import Array
 from checker.tasks.task import Labels, Task, always
 
 

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from checker.arithmetic import Array
+from checker.numbers.rounding import Array
 from checker.tasks.task import Labels, Task
 
 

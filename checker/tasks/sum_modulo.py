@@ -1,6 +1,6 @@
 """The task `sum_modulo p`: the sum of the tokens modulo p."""
 
-from checker.arithmetic import Array
+from checker.numbers.rounding import Array
 from checker.tasks.task import Labels, Task, always
 
 

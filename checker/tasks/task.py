@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from checker.arithmetic import Array
 from checker.errors import Declined
-from checker.model import MAX_POSITIONS
+from checker.numbers.rounding import Array
+from checker.text import MAX_POSITIONS
 
 # The labels [sequences, answers], and for each sequence whether it has labels at all; where it has
 # none, its row of labels means nothing.
@@ -44,7 +44,7 @@ class Task:
         return True
 
     def labels(self, x: Array) -> Labels:
-        """The labels of sequences; `x` [sequences, positions] has the tokens that the task reads."""
+        """The labels of sequences; `x` [sequences, positions] has the tokens that are read."""
         raise NotImplementedError
 
     def words(self) -> str:

@@ -1,6 +1,7 @@
 """The pictures of a study, as PNG: each strategy has the colour and marker that it has in the frontier's."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -16,6 +17,7 @@ from compact_proofs.study.noise import DirectionRow, DrawRow
 from compact_proofs.study.plan import FAMILIES
 from compact_proofs.study.run import ModelRow, ProofRow
 from compact_proofs.study.table import BUDGET, exponent, growth
+from model_export.output_files import write_whole
 
 TICKS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9998, 0.9999)
 # What grows, and the families in which nothing else differs.
@@ -32,7 +34,9 @@ def style(strategy: str) -> tuple[str, str]:
 def save(figure: Figure, path: Path) -> Path:
     """Write a picture, in a folder that is made if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    data = BytesIO()
+    figure.savefig(data, format="png", dpi=120)
+    write_whole(path, data.getvalue())
     return path
 
 

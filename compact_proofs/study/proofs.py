@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from checker.model import model_hash
+from checker.header import model_hash
 from compact_proofs.frontier import code_version
 from compact_proofs.isolated import CheckerFailed, check_isolated
-from compact_proofs.study.records import file_sha256, keep, kept, write_whole
+from compact_proofs.study.records import file_sha256, keep, kept
 from compact_proofs.verified import check_verified
+from model_export.output_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def proved(model: Path, certificate: Path, prove: Callable[[], bytes], how: How)
         start = time.process_time()
         found = prove()
         prove_seconds = round(time.process_time() - start, 2)
+        certificate.parent.mkdir(parents=True, exist_ok=True)
         write_whole(certificate, found)
     proof = _checked(model, certificate, prove_seconds, how.verified)
     keep(record, {**code, "certificate": proof.certificate_sha256}, asdict(proof))

@@ -10,19 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from model_export.output_files import write_whole
+
 Row = TypeVar("Row")
 Key = Mapping[str, str | int]
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is either there as a whole or not at all, in a folder that is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 def file_sha256(path: Path) -> str:
@@ -36,6 +31,7 @@ def file_sha256(path: Path) -> str:
 def keep(path: Path, key: Key, values: Mapping[str, Any]) -> None:
     """Keep `values`, which JSON can hold, as the result of what `key` names."""
     content = {"key": dict(key), "values": dict(values)}
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n").encode("ascii"))
 
 
@@ -57,10 +53,11 @@ def _digest(content: Mapping[str, Any]) -> str:
 def write_csv(rows: Sequence[Any], path: Path) -> None:
     """Write dataclass instances of one type to a CSV file, one column for each field."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(rows[0])], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    text = StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(rows[0])], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_whole(path, text.getvalue().encode("utf-8"))
 
 
 def read_csv(path: Path, kind: type[Row]) -> list[Row]:

@@ -12,15 +12,16 @@ from pathlib import Path
 
 from certificates.short import OverBudget
 from checker.errors import Declined
-from checker.model import model_hash
+from checker.header import model_hash
 from compact_proofs.commands import export, train
 from compact_proofs.study.accuracy import SAMPLE_SEED, SAMPLES, accuracy, faithfulness, read
 from compact_proofs.study.plan import WIDTH, StudyModel
 from compact_proofs.study.proofs import How, Proof, proved
-from compact_proofs.study.records import file_sha256, keep, kept, write_whole
+from compact_proofs.study.records import file_sha256, keep, kept
 from compact_proofs.study.searches import by_strategy
 from compact_proofs.study.workers import Workers, in_parallel
 from model_export.errors import UnsupportedWeights
+from model_export.output_files import write_whole
 
 
 @dataclass(frozen=True)

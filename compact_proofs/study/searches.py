@@ -10,7 +10,7 @@ from certificates.prover import Prover
 from certificates.short import LOWEST_PRICE, Cut, ShortProofs, low_rank_tables
 from certificates.strategies import CLASSES
 from checker.certificate import Table
-from checker.model import parse_model
+from checker.models.attention_only import parse_model
 from compact_proofs.commands import prove
 
 # From the price of an operation, as a share of all inputs, to a certificate.
@@ -54,6 +54,6 @@ def whole_proof(model_data: bytes, cuts: Mapping[str, Cut]) -> bytes:
 
 
 def paths(model_data: bytes) -> dict[str, tuple[FloatArray, ...]]:
-    """The factors of the tables QK and OV (`checker.tables`), in floating point."""
+    """The factors of the tables QK and OV (`checker.models.tables`), in floating point."""
     found = table_paths(parse_model(model_data))
     return {name: tuple(map(unscaled, found[name])) for name in ("QK", "OV")}

@@ -6,11 +6,12 @@ compact-proofs, and the output folder under the same path, on a file system that
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TypeVar
+
+from compact_proofs.workers import worker_pool
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -27,10 +28,9 @@ class Workers:
     @contextmanager
     def executor(self) -> Iterator[Executor]:
         """An executor of `concurrent.futures`. Raises `ImportError` where a cluster needs Dask, and `OSError`
-        where its scheduler does not answer."""
+        where its scheduler does not answer or a process on this machine is killed."""
         if self.scheduler is None:
-            # New processes rather than copies of this one, which may have threads.
-            with ProcessPoolExecutor(self.processes or os.cpu_count() or 1, get_context("spawn")) as pool:
+            with worker_pool(self.processes or os.cpu_count() or 1) as pool:
                 yield pool
             return
         try:

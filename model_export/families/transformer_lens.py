@@ -8,18 +8,12 @@ ln_final; unembed.W_U [width, outputs], b_U.
 
 import numpy as np
 
+from model_export.configuration import HARMLESS, KEYS, NONE, OFF
 from model_export.errors import UnsupportedWeights
 from model_export.program import Array, Builder, Settings, Tensors, Value
 
 NORMS = (None, "LN", "LNPre", "RMS", "RMSPre")
 ACTIVATIONS = ("relu", "gelu_new", "silu")
-# Keys that do not change the function that the weights denote.
-HARMLESS = (
-    "init_mode init_weights initializer_range seed n_params model_name device n_devices dtype "
-    "from_checkpoint checkpoint_index checkpoint_label_type checkpoint_value use_attn_result "
-    "use_split_qkv_input use_hook_mlp_in use_attn_in use_hook_tokens default_prepend_bos "
-    "tokenizer_prepends_bos ungroup_grouped_query_attention trust_remote_code"
-)
 # Keys with the only values under which the function is the one that is built.
 FIXED: dict[str, tuple[object, ...]] = {
     "positional_embedding_type": ("standard",),
@@ -31,6 +25,9 @@ FIXED: dict[str, tuple[object, ...]] = {
     **dict.fromkeys(("use_normalization_before_and_after", "tie_word_embeddings"), (False,)),
     "post_embedding_ln": (False,),
 }
+# Keys of later versions, for what is not built either.
+OTHERS = [name for name, key in KEYS.items() if key in (OFF, NONE) and name not in FIXED and name != "uses_rms_norm"]
+OTHERS += ["scale_embedding", "layer_norm_folding"]
 
 
 class _Model:
@@ -40,13 +37,17 @@ class _Model:
         self.builder, self.tensors = builder, tensors
         for name, values in FIXED.items():
             settings.choice(name, values, values[0])
-        settings.ignore(HARMLESS)
+        settings.off(OTHERS)
+        settings.off(["architecture"], "TransformerLensNative")
+        settings.ignore(" ".join(HARMLESS))
         self.width = settings.size("d_model")
         self.layers, self.heads = settings.size("n_layers"), settings.size("n_heads")
         self.head_width = settings.size("d_head")
         direction = settings.choice("attention_dir", ("causal", "bidirectional"), "causal")
         self.mask = "causal" if direction == "causal" else "full"
         self.norm = settings.choice("normalization_type", NORMS, "LN")
+        settings.off([] if self.norm in ("RMS", "RMSPre") else ["uses_rms_norm"])
+        settings.ignore("uses_rms_norm")
         self.eps = settings.number("eps", 1e-5)
         self.attention_only = settings.choice("attn_only", (False, True), False)
         self.activation = None if self.attention_only else settings.choice("act_fn", ACTIVATIONS)

@@ -32,7 +32,7 @@ MATRICES = {
 
 def transformer_lens_4(builder: Builder, tensors: Tensors, settings: Settings) -> None:
     """The steps of a model of TransformerLens 4; its norms have weights, whatever their kind is called."""
-    kind = settings.choice("normalization_type", ("LN", "RMS"), "LN")
+    kind = settings.choice("normalization_type", ("LN", "RMS", None), "LN")
     heads = settings.size("n_heads")
     translated: dict[str, Array] = {}
     for name in tensors.names():

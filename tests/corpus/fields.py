@@ -92,12 +92,20 @@ CERTIFICATE = {
     "factor-with-all-matrices": ("table EU exact", "table EU low_rank 2\nfactor matrices 2 rank 0", "from 1 to 1"),
     "factors-that-leave-a-matrix": (
         "table QK exact", "table QK low_rank 2\nfactor matrices 1 rank 0\nfactor matrices 2 rank 0", "from 3 to 3"),
-    "rank-negative": ("table EU exact", "table EU low_rank 2\nfactor matrices 1 rank -1", "from 0 to 2"),
-    "rank-over-the-sizes": ("table EU exact", "table EU low_rank 2\nfactor matrices 1 rank 3", "from 0 to 2"),
-    "rank-of-a-billion": ("table EU exact", "table EU low_rank 2\nfactor matrices 1 rank 1000000000", "from 0 to 2"),
+    "rank-negative": ("table EU exact", "table EU low_rank 2\nfactor matrices 1 rank -1", "from 0 to 1024"),
+    "rank-over-the-sizes": ("table EU exact", "table EU low_rank 2\nfactor matrices 1 rank 3", "expected tensor"),
+    "rank-of-a-billion": ("table EU exact", "table EU low_rank 2\nfactor matrices 1 rank 1000000000", "from 0 to 1024"),
     "hint-of-the-wrong-shape": (
         "table EU exact",
-        "table EU low_rank 2\nfactor matrices 1 rank 1\ntensor A 1 2 0\n1 1", "expected 2"),
+        "table EU low_rank 2\nfactor matrices 1 rank 1\ntensor A 1 2 0\n1 1", "from 1 to 1"),
+    "hint-of-too-many-rows": (
+        "table EU exact",
+        "table EU low_rank 2\nfactor matrices 1 rank 1\ntensor A 3 1 0\n1\n1\n1\ntensor H 1 2 0\n1 1\n"
+        "factor matrices 1 rank 0", "expected tensor A of 2 x 1 numbers"),
+    "rank-over-the-sizes-of-the-model": (
+        "table EU exact",
+        "table EU low_rank 2\nfactor matrices 1 rank 3\ntensor A 2 3 0\n1 0 0\n0 1 0\n"
+        "tensor H 3 2 0\n1 0\n0 1\n0 0\nfactor matrices 1 rank 0", "a rank of at most 2"),
     "hint-nan": (
         "table EU exact",
         "table EU low_rank 2\nfactor matrices 1 rank 1\ntensor A 2 1 0\nNaN\n1", "canonical integer"),
@@ -111,16 +119,16 @@ CERTIFICATE = {
     "partitions-over-the-limit": ("partitions 1", "partitions 4097", "from 0 to"),
     "partitions-of-a-billion": ("partitions 1", "partitions 1000000000", "from 0 to"),
     "partitions-fewer-than-stated": ("partitions 1", "partitions 2", "canonical integer"),
-    "partition-of-one-cut": ("3 0 1 2", "1 0", "from 2 to 3"),
-    "partition-of-too-many-cuts": ("3 0 1 2", "4 0 1 1 2", "from 2 to 3"),
-    "partition-of-a-billion-cuts": ("3 0 1 2", "1000000000 0 1 2", "from 2 to 3"),
+    "partition-of-one-cut": ("3 0 1 2", "1 0", "from 2 to 1025"),
+    "partition-of-too-many-cuts": ("3 0 1 2", "4 0 1 1 2", "ascending"),
+    "partition-of-a-billion-cuts": ("3 0 1 2", "1000000000 0 1 2", "from 2 to 1025"),
     "partition-shorter-than-stated": ("3 0 1 2", "3 0 2", "canonical integer"),
-    "partition-that-begins-late": ("3 0 1 2", "2 1 2", "cuts from 0 to 2"),
-    "partition-that-ends-early": ("3 0 1 2", "2 0 1", "cuts from 0 to 2"),
+    "partition-that-begins-late": ("3 0 1 2", "2 1 2", "cuts from 0 on"),
+    "partition-that-ends-early": ("3 0 1 2", "2 0 1", "cuts up to 2"),
     "partition-with-an-empty-class": ("3 0 1 2", "3 0 2 2", "ascending"),
     "partition-that-descends": ("3 0 1 2", "3 0 2 1", "ascending"),
-    "partition-negative-cut": ("3 0 1 2", "3 0 -1 2", "from 0 to 2"),
-    "partition-cut-beyond-the-outputs": ("3 0 1 2", "3 0 1 3", "from 0 to 2"),
+    "partition-negative-cut": ("3 0 1 2", "3 0 -1 2", "from 0 to 1024"),
+    "partition-cut-beyond-the-outputs": ("3 0 1 2", "3 0 1 3", "cuts up to 2"),
     "groups-more-than-stated": ("groups 3", "groups 2", "expected end"),
     "groups-fewer-than-stated": ("groups 3", "groups 4", "expected group"),
     "groups-none-stated": ("groups 3", "groups 0", "expected end"),
