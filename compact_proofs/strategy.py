@@ -13,13 +13,12 @@ The groups are those of `docs/rules.md`. The idea of proofs by cases of the larg
 (arXiv 2406.11779, section 4); that terms add up over positions is in `docs/semantics.md`.
 """
 
-from checker.model import ExactModel, parse_model
-
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
 from certificates.short import OverBudget, low_rank_tables
 from certificates.strategies import CLASSES, Strategy, StrategyFunction
 from checker.certificate import Check, Group
 from checker.errors import Declined
+from checker.models.attention_only import ExactModel, parse_model
 
 __all__ = [
     "CLASSES",
