@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import checker.__main__
-from certificates.progress import watched
 from checker.__main__ import EXIT_CODES, UNPRINTED, contents, printable
 from checker.errors import Declined
 from checker.models.attention_only import ExactModel
@@ -56,15 +55,23 @@ from compact_proofs.terminal import (
 )
 from compact_proofs.verified import Disagreement, NotBuilt, check_both, check_verified
 from model_export.errors import OtherFamily, UnsupportedWeights
-from model_export.output_files import require_output
+from model_export.output_files import require_output, write_whole
 
 if TYPE_CHECKING:
     from compact_proofs import commands, demonstration
     from compact_proofs.objects import Model
+    from compact_proofs.report.collect import Subject
     from model_export.floating_point import Weights
 else:
     commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
 
+# Libraries that not all commands need: what they are called, and the extra that installs them.
+EXTRAS = {
+    "matplotlib": ("Matplotlib", "frontier"),
+    "torch": ("PyTorch", "train"),
+    "hypothesis": ("Hypothesis", "fuzz"),
+    "distributed": ("Dask", "cluster"),
+}
 # Random inputs of an estimate, and where they start.
 SAMPLES, SAMPLE_SEED = 10_000, 1
 # Logits in a table: the largest.
@@ -74,14 +81,14 @@ LOGITS_SHOWN = 4
 class _Command(click.Command):
     """A command whose help ends with an example, printed as it is to be typed.
 
-    The help of `check` ends with a code that is no verdict, because a file may be called --help.
+    The help of `check` and `verify` ends with a code that is no verdict, because a file may be called --help.
     """
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(context, args)
         except click.exceptions.Exit as ended:
-            raise click.exceptions.Exit(USAGE if self.name == "check" else ended.exit_code) from None
+            raise click.exceptions.Exit(USAGE if self.name in ("check", "verify") else ended.exit_code) from None
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
@@ -371,6 +378,8 @@ def prove(
     as_json: bool,
 ) -> None:
     """Write a CERTIFICATE for a MODEL, found by a proof strategy. Nothing is proved before a check."""
+    from certificates.progress import watched
+
     given = {"samples": samples, "one_in": confidence, "certificate": certificate}
     of_sample: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if of_sample and (strategy != "sample" or budget is not None or margin != NO_MARGIN):
@@ -500,9 +509,55 @@ def _check_verified(model: str, certificate: str, as_json: bool, compare: bool) 
     return EXIT_CODES[verified.verdict]
 
 
-@_command(
-    "Write a distribution of inputs, by which a check weighs them.", "distribution tiny.model --gap 2 -o gap-2"
-)
+@_command("Put models and certificates into one file.", "bundle max.model max.certificate -o max.zip")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_output("BUNDLE")
+def bundle(files: tuple[str, ...], output: str, as_json: bool) -> None:
+    """Write a BUNDLE of models and their certificates, for others to check with one command.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Every certificate is checked before. The same files give the same bytes.
+    """
+    from compact_proofs.bundles import make_bundle
+
+    with progress_bar() as bar:
+        bar.start("check the certificates")
+        names = make_bundle(files, Path(output))
+    certificates = sum(name.startswith("certificates/") for name in names)
+    data = Path(output).read_bytes()
+    sha256 = checker.header.model_hash(data)
+    if as_json:
+        say(json.dumps({"bundle": output, "bytes": len(data), "sha256": sha256, "files": sorted(names)}))
+        return
+    counts = f"{certificates} of {len(names)} files are certificates, all accepted"
+    say(f"{shown(output)}: {counts}, {len(data)} bytes, sha256 {sha256}")
+
+
+@_command("Check a bundle.", "verify max.zip")
+@click.argument("bundle")
+def verify(bundle: str, as_json: bool) -> int:
+    """Check every certificate of a BUNDLE in exact arithmetic, with nothing but what is in it.
+
+    Exit codes are those of `check`: 0 only if all are accepted. The single-file checker does the same:
+    python -I checker.pyz --bundle BUNDLE.
+    """
+    from compact_proofs import bundle_file
+
+    with progress_bar() as bar:
+        bar.start("check")
+        found = bundle_file.judge(bundle)
+    accepted = found.verdict == "accepted"
+    if as_json:
+        say(json.dumps(asdict(found)))
+    else:
+        for name, verdict in found.certificates.items():
+            say(f"{name}: {verdict}")
+    if not (accepted and as_json):
+        say(printable(str(found)), error=not accepted)
+    return EXIT_CODES[found.verdict]
+
+
+@_command("Write a distribution of inputs, by which a check weighs them.", "distribution tiny.model --gap 2 -o gap-2")
 @click.argument("model")
 @click.option("--gap", type=click.IntRange(1), help="Inputs of max whose largest token is so far above smaller ones.")
 @click.option("--tokens", metavar="FILE", help="JSON: a probability for each token, for all positions or for each.")
@@ -662,6 +717,75 @@ def _frontier_files(models: Sequence[str], directory: Path) -> Iterator[Path]:
     for model in models:
         if model in shipped_models() and not Path(model).exists():
             yield directory / f"{model}.model"
+
+
+@_command("Make a page about models and their proofs.", "report max.model max.certificate -o report.html")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+@click.option("--figures", metavar="FOLDER", help="Write each picture there, too, as PNG, SVG and PDF.")
+@_output("PAGE")
+def report(
+    files: tuple[str, ...], strategies: tuple[str, ...], figures: str | None, output: str, as_json: bool
+) -> None:
+    """Write one HTML PAGE on what is proved of models, and where the rest is lost.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by strategies that take seconds. Every verdict is the
+    checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
+    """
+    from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object
+
+    # Loaded before the work, in case something is missing.
+    try:
+        from compact_proofs.report.figures import write_figures
+        from compact_proofs.report.page import page
+    except ModuleNotFoundError as error:
+        raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
+    require_output(Path(output), [Path(file) for file in files])
+    paths = []
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start)
+        bar.start("write the page")
+        write_whole(Path(output), page(subjects))
+        if figures is not None:
+            bar.start("write the pictures")
+            paths = write_figures(subjects, Path(figures))
+    if as_json:
+        models = [as_object(subject) for subject in subjects]
+        say(json.dumps({"page": output, "figures": list(map(str, paths)), "models": models}))
+        return
+    say(f"{shown(output)}: {_counted(subjects)}")
+    if figures is not None:
+        say(f"{shown(figures)}: {len(paths)} pictures")
+
+
+def _counted(subjects: "Sequence[Subject]") -> str:
+    accepted = sum(proof.accepted for subject in subjects for proof in subject.proofs)
+    proofs = sum(len(subject.proofs) for subject in subjects)
+    return f"{len(subjects)} model{'s' * (len(subjects) != 1)}, {accepted} of {proofs} certificates accepted"
+
+
+@_command("Show what is in a model.", "inspect max.model max.certificate")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="Prove each model by it.")
+def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) -> None:
+    """Show what `report` shows, as tables: shapes, singular values, margins, verdicts, what is left out.
+
+    A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
+    Models without certificates are proved by `exact`, or `evaluate`.
+    """
+    from compact_proofs.report.collect import collect
+    from compact_proofs.report.summary import as_object, tables
+
+    with progress_bar() as bar:
+        subjects = collect(files, strategies, bar.start, quick=True)
+    if as_json:
+        say(json.dumps({"models": [as_object(subject) for subject in subjects]}))
+        return
+    for number, table in enumerate(table for subject in subjects for table in tables(subject)):
+        say(("\n" if number else "") + printable(table.title))
+        print_table(table.columns, table.rows, words=table.words)
 
 
 @_command("Repeat the paper's study.", "study seeds --family max-of-4 --seeds 5 -o study-output")
@@ -876,6 +1000,9 @@ def main(arguments: list[str] | None = None) -> int:
         return NO_VERDICT
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except ModuleNotFoundError as error:
+        what, extra = EXTRAS.get(str(error.name).partition(".")[0], (str(error), ""))
+        print_error(f"this needs {what}: pip install '.[{extra}]' in a clone" if extra else what)
     except (*commands.ERRORS, NotBuilt) as error:
         print_error(str(error))
     except (ArithmeticError, MemoryError) as error:

@@ -55,7 +55,7 @@ Print Assumptions correct_inputs.
 """
 # What differs between the models of max-of-K and programs.
 MAX_OF_K = {
-    "meaning": "verified/Semantics.v",
+    "meaning": "verified/models/Semantics.v",
     "modules": "Syntax Semantics Parser",
     "kind": "model",
     "right": "the logit of the label, the greatest of its tokens,",
@@ -64,7 +64,7 @@ MAX_OF_K = {
     "sound": "proves_sound",
 }
 OF_PROGRAMS = {
-    "meaning": "verified/ProgramSemantics.v and verified/Tasks.v",
+    "meaning": "verified/models/ProgramSemantics.v and verified/tasks/Tasks.v",
     "modules": "ProgramSemantics ProgramParser",
     "kind": "program",
     "right": "the logit of the label that the task gives",

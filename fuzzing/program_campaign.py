@@ -112,7 +112,7 @@ def _word(rng: random.Random, example: Example) -> Example:
     pairs = (
         *(("causal", "full"), ("full", "causal"), ("relu", "silu"), ("silu", "relu"), ("add", "product")),
         *(("bias", "times"), ("times", "bias"), ("center", "relu"), ("gelu_new", "center"), ("max", "min")),
-        *(("min", "max"), ("total", "center"), ("relu", "total"), ("sort", "copy"), ("copy", "palindrome")),
+        *(("min", "max"), ("total", "center"), ("relu", "tanh"), ("sort", "copy"), ("copy", "palindrome")),
     )
     fitting = [(old, new) for old, new in pairs if old in text]
     if not fitting:

@@ -113,6 +113,8 @@ def step_value(program: OracleProgram, step: list[str], values: list[Value], tok
             return [[x * logistic(x) for x in row] for row in value(0)]
         case "gelu_new":
             return [[gelu_new(x) for x in row] for row in value(0)]
+        case "tanh":
+            return [[x.tanh() for x in row] for row in value(0)]
         case "center":
             return [[x - total(row) / len(row) for x in row] for row in value(0)]
         case "rms":

@@ -79,7 +79,7 @@ class Draft:
                 self.step((rows, columns), name, x, self.tensor(1, columns))
             case "add" | "product":
                 self.step((rows, columns), name, x, same)
-            case "relu" | "silu" | "gelu_new" | "center":
+            case "relu" | "silu" | "gelu_new" | "tanh" | "center":
                 self.step((rows, columns), name, x)
             case "rms":
                 eps = rng.choice((1, 3, 2**20 + 1)), rng.choice((-30, -10, 0))
@@ -100,8 +100,8 @@ class Draft:
 
 
 STEPS = (
-    *("linear", "linear", "bias", "times", "add", "product", "relu", "silu", "gelu_new", "center"),
-    *("rms", "attend", "attend", "attend_sum", "rows", "total"),
+    *("linear", "linear", "bias", "times", "add", "product", "relu", "silu", "gelu_new", "tanh"),
+    *("center", "rms", "attend", "attend", "attend_sum", "rows", "total"),
 )
 
 

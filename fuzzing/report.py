@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import checker
+from compact_proofs.single_file import single_file
 from fuzzing.campaign import SOURCES, Totals
 from fuzzing.mutations import DESCRIPTIONS, MUTATIONS
 from fuzzing.processes import Run
@@ -32,9 +33,8 @@ COLUMNS = ("mutation", "tried", *OUTCOMES.values(), "other failures")
 
 
 def kernel_sha256() -> str:
-    """The hash of the sources of the kernel, one after the other."""
-    folder = Path(checker.__file__).parent
-    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+    """The hash of the kernel as a single file, all its sources."""
+    return sha256(single_file(Path(next(iter(checker.__path__))))).hexdigest()
 
 
 def as_object(run: Run, totals: Totals) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def page(report: Mapping[str, Any]) -> str:
         "Printed by `python -m fuzzing.report`, from what `compact-proofs fuzz --json` printed.",
         "",
         *(f"* {line}" for line in summary(report).split("\n")),
-        f"* kernel: SHA-256 `{report['kernel_sha256']}` of the files `checker/*.py`, one after the other",
+        f"* the kernel whose `checker.pyz` has the SHA-256 `{report['kernel_sha256']}`",
         f"* {versions}",
         "",
         f"| {' | '.join(COLUMNS)} |",

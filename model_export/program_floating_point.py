@@ -57,6 +57,7 @@ STEPS: dict[str, Evaluation] = {
     "relu": lambda s, f, v, tokens: np.maximum(v[s.value], 0),
     "gelu_new": lambda s, f, v, tokens: _gelu_new(v[s.value]),
     "silu": lambda s, f, v, tokens: v[s.value] / (1 + np.exp(-v[s.value])),
+    "tanh": lambda s, f, v, tokens: np.tanh(v[s.value]),
     "center": lambda s, f, v, tokens: v[s.value] - v[s.value].mean(axis=2, keepdims=True),
     "rms": lambda s, f, v, tokens: _rms(s, v[s.value]),
     "attend": lambda s, f, v, tokens: _attend(s, v),
@@ -127,7 +128,7 @@ class ProgramAnswer:
     logits: list[list[float]]
 
 
-def _margins(logits: Array, labels: Tokens) -> Array:
+def program_margins(logits: Array, labels: Tokens) -> Array:
     """The least margin of each input; -inf where a label is no output, or the task has other answers."""
     inputs, answers, outputs = logits.shape
     if labels.shape[1] != answers:
@@ -141,7 +142,7 @@ def program_accuracy(program: Program, samples: int, seed: int) -> tuple[int, in
     forward, correct, found = ProgramForward(program), 0, 0
     for tokens in forward.random_inputs(samples, seed):
         found += len(tokens)
-        correct += int(np.count_nonzero(_margins(forward.logits(tokens), forward.labels(tokens)[0]) > 0))
+        correct += int(np.count_nonzero(program_margins(forward.logits(tokens), forward.labels(tokens)[0]) > 0))
     return correct, found
 
 
@@ -169,7 +170,7 @@ def program_answers(
 
 def _answers(forward: ProgramForward, tokens: Tokens) -> Iterator[ProgramAnswer]:
     logits, labels = forward.logits(tokens), forward.labels(tokens)[0]
-    for row, label, said, margin in zip(tokens, labels, logits, _margins(logits, labels), strict=True):
+    for row, label, said, margin in zip(tokens, labels, logits, program_margins(logits, labels), strict=True):
         best = [np.flatnonzero(one == one.max()) for one in said]
         yield ProgramAnswer(
             input=row.tolist(),

@@ -71,6 +71,13 @@ class Reference:
             radii.append(up(2 * r * v + abs(k) * (v - u), 1 << e + 1) + 1)
         return centres, max(radii)
 
+    def tanh(self, row: Row) -> Row:
+        (c, r), scale = row, 1 << self.e - self.p + 1
+        lows = [2 * self.logistic(2 * (k - r))[0] - (1 << self.e) for k in c]
+        highs = [2 * self.logistic(2 * (k + r))[1] - (1 << self.e) for k in c]
+        ends = list(zip(lows, highs, strict=True))
+        return [(low + high) // scale for low, high in ends], max(up(high - low, scale) + 1 for low, high in ends)
+
     def linear(self, row: Row, tensor: int) -> Row:
         (c, r), (matrix, o) = row, self.at(tensor, self.w)
         columns = list(zip(*matrix, strict=True))
@@ -157,6 +164,8 @@ class Reference:
                 return [([max(x, 0) for x in c], r) for c, r in rows]
             case "silu" | "gelu_new":
                 return [self.gated(row, name == "gelu_new") for row in rows]
+            case "tanh":
+                return [self.tanh(row) for row in rows]
             case "center":
                 return [([x - sum(c) // len(c) for x in c], 2 * r + 1) for c, r in rows]
             case "rms":

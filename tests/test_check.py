@@ -53,7 +53,7 @@ ROOMS = {
     "tasks": ("tasks/",),
     "rules": ("rules/",),
 }
-TOGETHER = {"core": 510, "claims of groups": 200, "counting": 100, "inputs": 100}
+TOGETHER = {"core": 500, "claims of groups": 200, "counting": 100, "inputs": 100}
 EACH = {"models": 150, "tasks": 40, "rules": 100}
 # Lists of what there is, of which a verdict uses some.
 REGISTRIES = ("families.py", "models/registry.py", "rules/registry.py", "rules/tables.py", "tasks/registry.py")
@@ -63,7 +63,7 @@ INTEGER_FUNCTIONS = {"comb", "gcd", "isqrt", "lcm", "perm", "prod"}
 # What the kernel takes from NumPy; none of it makes a float of integers, given a dtype where it could.
 INTEGER_NUMPY = {
     *("array", "concatenate", "diff", "full", "int64", "maximum", "minimum", "ndarray", "ones"),
-    *("all", "arange", "cumsum", "divmod", "einsum", "empty", "sort", "stack", "unique", "where", "zeros"),
+    *("all", "arange", "argsort", "cumsum", "divmod", "einsum", "empty", "sort", "stack", "unique", "where", "zeros"),
 }
 # Floats that hold integers exactly, and guesses that integers correct.
 FLOATS = {"numbers/exact.py": {"float64", "sqrt"}}
@@ -142,7 +142,8 @@ def test_the_kernel_is_small_where_a_verdict_uses_it(files: tuple[Path, Path]) -
 @every_source
 def test_every_file_of_the_kernel_is_small(name: str) -> None:
     """And its lines and functions are short."""
-    assert lines_of_code(SOURCES[name]) <= {COMMAND: 85, **EACH}.get(name, EACH.get(room_of(name), 100))
+    budget = 85 if name == COMMAND else 100 if name in REGISTRIES else EACH.get(room_of(name), 100)
+    assert lines_of_code(SOURCES[name]) <= budget
     assert max(map(len, SOURCES[name].splitlines()), default=0) <= MOST_COLUMNS
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.FunctionDef):
@@ -331,15 +332,13 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "certificate", "--help"]) == 2  # 0 is a verdict, and a file may have this name
     words = " ".join(capsys.readouterr().out.split())
     assert words == (
-        "usage: python -m checker [-h] [--json] [--distribution FILE] model certificate "
-        "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json] "
-        "[--distribution FILE]`. "
+        "usage: python -m checker [-h] [--json] model certificate "
+        "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`. "
         "Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed, unsupported, over a "
         "limit, or not readable). No other code is a verdict: 74 is one that could not be printed, 2 wrong usage or "
         "--help, and 1 an error of Python, such as a missing library. "
         "positional arguments: model exact model file certificate certificate file "
-        "options: -h, --help show this help message and exit --json print the verdict as one JSON object "
-        "--distribution FILE weigh the inputs by a distribution"
+        "options: -h, --help show this help message and exit --json print the verdict as one JSON object"
     )
 
 

@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,9 +24,11 @@ from checker.certificate_file import parse_certificate, require_sizes
 from checker.errors import Rejected
 from checker.models import tables
 from checker.models.attention_only import parse_model
-from checker.numbers.rounding import exponential, product_down, root
+from checker.models.terms import product_down
+from checker.numbers.rounding import exponential, root
 from checker.rules import levels
 from checker.verdict import Verdict
+from compact_proofs import single_file
 from compact_proofs.command_line import main
 from fuzzing import campaign, parsers_atheris, processes
 from fuzzing.campaign import Campaign, Totals
@@ -33,9 +37,10 @@ from fuzzing.judge import Judge, Slow, Truth
 from fuzzing.kernel import GROUPS, KERNEL, WatchedKernel
 from fuzzing.models import Model, max_model, model_file, random_model, read_model
 from fuzzing.mutations import DESCRIPTIONS, KINDS, MUTATIONS, Case, apply
-from fuzzing.report import COLUMNS, as_object, mutations_table, page, rows
+from fuzzing.report import COLUMNS, as_object, kernel_sha256, mutations_table, page, rows
 
 ROOT = Path(__file__).parent.parent
+DOCUMENT = (ROOT / "docs" / "fuzzing.md").read_text(encoding="utf-8")
 MUTANTS = 2_000
 # A kernel that is wrong in any of the ways below is found out within so many mutants.
 SOON = 20_000
@@ -86,8 +91,7 @@ def test_mutations_are_the_same_for_the_same_seed(every_case: list[Case]) -> Non
 
 def test_every_mutation_is_described() -> None:
     assert len(KINDS) == 4 and list(DESCRIPTIONS) == list(MUTATIONS) and all(DESCRIPTIONS.values())
-    documented = (ROOT / "docs" / "fuzzing.md").read_text(encoding="utf-8")
-    assert "\n".join(mutations_table()) in documented
+    assert "\n".join(mutations_table()) in DOCUMENT
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -146,6 +150,29 @@ def test_the_report(totals: Totals, tmp_path: Path) -> None:
     assert all(len(row) == len(COLUMNS) for row in table)
     assert table[-1][:2] == ["all", f"{MUTANTS:,}"]
     assert f"| all | {MUTANTS:,} |" in page(report)
+
+
+def test_the_recorded_run_adds_up() -> None:
+    folder = ROOT / "docs" / "fuzzing"
+    report = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert (folder / "run.md").read_text(encoding="utf-8") == page(report)
+    (asked,) = re.findall(r"^compact-proofs fuzz (.*) --json > docs/fuzzing/run.json$", DOCUMENT, re.MULTILINE)
+    assert asked == f"--examples {report['mutants']} --seed {report['seed']} --jobs {report['jobs']}"
+    assert list(report["mutations"]) == list(MUTATIONS)
+    tried = [counts.pop("tried") for counts in report["mutations"].values()]
+    assert tried == [sum(counts.values()) - counts["did_not_apply"] for counts in report["mutations"].values()]
+    assert sum(tried) == report["mutants"] and min(tried) > 0
+    assert set(report["certificates"]) == set(campaign.SOURCES)
+    # In the place of none there is one by `trivial`.
+    found = [sum(counts.values()) - counts.get("none", 0) for counts in report["certificates"].values()]
+    assert sum(found) == report["models"] and min(found) > 0
+    assert (report["unsound_acceptances"], report["failures"]) == (0, [])
+    assert "Nothing\nunsound was accepted, and nothing else failed." in DOCUMENT
+
+
+def test_the_hash_of_the_kernel_is_that_of_the_single_file(tmp_path: Path) -> None:
+    assert single_file.main(["-o", str(tmp_path / "checker.pyz")]) == 0
+    assert kernel_sha256() == sha256((tmp_path / "checker.pyz").read_bytes()).hexdigest()
 
 
 def test_totals_of_processes_are_added() -> None:
@@ -414,7 +441,7 @@ def test_a_run_ends_after_a_minute_if_nothing_is_said(
     compact_proofs.fuzz(**asked, seed=3, jobs=2)
     assert [(run.mutants, run.seconds) for run in runs] == [(mutants, seconds)] * 2
     assert (runs[0].jobs, runs[1].seed, runs[1].jobs) == (processes.cores(), 3, 2)
-    assert "| `--seconds S` | for how long; 60 by default |" in (ROOT / "docs" / "fuzzing.md").read_text("utf-8")
+    assert "| `--seconds S` | for how long; 60 by default |" in DOCUMENT
 
 
 def test_a_process_that_is_killed_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,8 @@ def test_debian_packages_are_those_that_the_page_lists() -> None:
     (listed,) = re.findall(r"`apt-get install ([^`]*)`", page("verified/README.md"))
     assert installed.split() == listed.split()
     # Libraries of Coq are installed as long as a proof requires one.
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "verified").glob("*.v"))
+    proofs = [*(ROOT / "verified").glob("*.v"), *(ROOT / "verified").glob("*/*.v")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in proofs)
     libraries = set(re.findall(r"^From (\w+)", sources, re.MULTILINE)) - {"Coq", "CompactProofs"}
     packages = {name.removeprefix("libcoq-") for name in installed.split() if name.startswith("libcoq-")}
     assert packages == {library.lower() for library in libraries}

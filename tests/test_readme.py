@@ -1,8 +1,8 @@
-"""The README is true: its sessions are replayed.
+"""The README and pages of the documentation are true: their sessions are replayed.
 
     .venv/bin/python tests/test_readme.py
 
-writes what the commands print now into the README, the hash of the single-file checker among it. Sessions marked
+writes what the commands print now into the pages, the hash of the single-file checker among it. Sessions marked
 `timed`, which print times and take a while, are replayed with `--timed` only. Those marked `stranger` are
 replayed where Python has NumPy and python-flint, and nothing else.
 """
@@ -14,10 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from bare_environment import bare_environment
+
+from certificates.strategies import STRATEGIES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+# Each page's sessions are one after the other in a folder of their own.
+PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("quick_start", "reading_a_verdict", "trust", "report"))]
 SESSION = re.compile(r"^```console( timed| stranger)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -25,7 +30,7 @@ def replay(readme: str, directory: Path, timed: bool) -> str:
     """`readme` with the output of each session's commands, run one after the other in `directory`."""
     for part in ("checker", "compact_proofs", "models", "tests"):
         (directory / part).symlink_to(ROOT / part)
-    bare = bare_environment(directory / "bare")
+    bare = bare_environment(directory / "bare") if "```console stranger" in readme else directory
 
     def session(found: re.Match[str]) -> str:
         if found[1] == " timed" and not timed:
@@ -52,24 +57,40 @@ def replay(readme: str, directory: Path, timed: bool) -> str:
     return SESSION.sub(session, readme)
 
 
-def test_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_sessions_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    printed = SESSION.findall(replay(text, tmp_path, timed=False))
+    assert printed == SESSION.findall(text)
+
+
+def test_the_table_of_the_demo_is_that_of_the_session() -> None:
+    """It is recorded by itself, because it has times."""
     readme = README.read_text(encoding="utf-8")
-    printed = SESSION.findall(replay(readme, tmp_path, timed=False))
-    assert printed == SESSION.findall(readme)
+    table = {name: row.split() for name, row in re.findall(r"^ ([\w-]+) +accepted +(.*)$", readme, re.MULTILINE)}
+    size, claimed, operations = re.findall(r": (\d+) bytes by exact, claims (\d+) correct inputs in (\d+) ", readme)[0]
+    shown = [table["exact"][i].replace(",", "") for i in (3, 0, 2)]
+    assert shown == [size, claimed, operations]
+    assert table["brute-force"][0] == table["exact"][0] and list(table) == list(STRATEGIES)
+    many = int(table["brute-force"][2].replace(",", ""))
+    assert "`exact` needs a thousandth of its operations" in readme
+    assert 0.0005 < int(operations) / many < 0.0015
 
 
-def test_the_python_example_prints_what_it_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/api.md", "docs/reading_a_verdict.md"])
+def test_the_python_example_prints_what_it_says(name: str, tmp_path: Path) -> None:
     (tmp_path / "models").symlink_to(ROOT / "models")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text("utf-8"), re.DOTALL | re.MULTILINE)
     command = [sys.executable, "-c", code]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert printed.split() == re.findall(r"# (.*)", code)
+    assert printed.splitlines() == re.findall(r"# (.*)", code)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        timed = "--timed" in sys.argv
-        text = replay(README.read_text(encoding="utf-8"), Path(temporary).resolve(), timed=timed)
-    if "Traceback" in text:
-        raise SystemExit("a command in the README fails; the README stays as it is")
-    README.write_text(text, encoding="utf-8")
+    for written in PAGES:
+        with tempfile.TemporaryDirectory() as temporary:
+            timed = "--timed" in sys.argv
+            text = replay(written.read_text(encoding="utf-8"), Path(temporary).resolve(), timed=timed)
+        if "Traceback" in text:
+            raise SystemExit(f"a command in {written.name} fails; the page stays as it is")
+        written.write_text(text, encoding="utf-8")

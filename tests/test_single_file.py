@@ -33,11 +33,12 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
     assert single_file(copy) == single_file()
 
 
-def test_it_holds_the_kernel_and_a_line_that_starts_it() -> None:
+def test_it_holds_the_kernel_what_reads_bundles_and_what_starts_them() -> None:
     with ZipFile(BytesIO(single_file())) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     assert list(contents) == sorted(contents)
-    assert contents.pop("__main__.py").startswith(b"import runpy\n")
+    assert b'runpy.run_module("checker"' in contents.pop("__main__.py")
+    assert contents.pop("bundle_file.py") == (KERNEL.parent / "compact_proofs" / "bundle_file.py").read_bytes()
     assert contents == {f"checker/{path.relative_to(KERNEL)}": path.read_bytes() for path in KERNEL.rglob("*.py")}
 
 

@@ -1,6 +1,6 @@
 (** * Groups of inputs
 
-    Mirrors [certified_inputs] of [checker/groups.py] and the loop over groups of [checker/check.py]: the
+    Mirrors [certified_inputs] of [checker/groups.py] and the loop over groups there: the
     checks of a group leave out some of its inputs each; what no check leaves out, once every output but the
     label is covered by some check, is certified. *)
 

@@ -1,6 +1,6 @@
 (** The two file kinds: which bytes spell which model and which certificate.
 
-    Mirrors [checker/model.py] and [checker/certificate.py] (the formats are described in
+    Mirrors [checker/models/attention_only.py] and [checker/certificate_file.py] (the formats are described in
     [docs/formats.md]). Both are built from the combinators of [Text], so that parsing and printing are
     inverse by construction; [well_formed_model] says in plain words which models have a text. *)
 

@@ -1,6 +1,6 @@
 (** * Soundness: what an accepted certificate proves
 
-    Mirrors [check_claims] of [checker/check.py]. The comparison of the model's SHA-256 with the claimed one
+    Mirrors [check_claims] of [checker/groups.py]. The comparison of the model's SHA-256 with the claimed one
     is made where the bytes are at hand; nothing here depends on it. *)
 
 From Coq Require Import Reals ZArith List Lia Lra String Bool.

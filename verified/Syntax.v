@@ -1,6 +1,6 @@
 (** * What the two files say: exact models and certificates, as plain data
 
-    Mirrors [checker/model.py] and [checker/certificate.py]. Nothing here has a meaning yet: what a model
+    Mirrors [checker/models/attention_only.py] and [checker/certificate.py]. Nothing here has a meaning yet: what a model
     computes is defined in [Semantics], what a certificate proves in [Soundness].
 
     Sizes that the parser bounds by a few thousand, and by which lists are walked, are [nat]. Every other

@@ -26,8 +26,10 @@ def rules() -> list[str]:
 def lemma_file(lemma: str) -> str | None:
     """The Coq file that states `lemma`, if there is one."""
     stated = re.compile(rf"^(Lemma|Theorem) {lemma}\b", re.MULTILINE)
-    found = [path.name for path in sorted(PROOFS.glob("*.v")) if stated.search(path.read_text(encoding="utf-8"))]
-    return found[0] if found else None
+    for path in sorted([*PROOFS.glob("*.v"), *PROOFS.glob("*/*.v")]):
+        if stated.search(path.read_text(encoding="utf-8")):
+            return str(path.relative_to(PROOFS))
+    return None
 
 
 def table() -> str:
@@ -38,8 +40,8 @@ def table() -> str:
         "Printed by `python verified/rules_status.py`. A lemma is about the rule as the [verified",
         "checker](../verified/README.md) has it, in Coq. The Python kernel's rule of the same name is tested, and",
         "compared with the verified one, but not proved itself. A rule without a lemma is *unverified*: the kernel",
-        "holds the names of the others (`VERIFIED_RULES` in `checker/check.py`), and a verdict states which of the",
-        "rules that it used are not among them.",
+        "holds the names of the others (`VERIFIED_RULES` in `checker/rules/registry.py`), and a verdict states which",
+        "of the rules that it used are not among them.",
         "",
         "| rule | lemma | file |",
         "| --- | --- | --- |",

@@ -1,7 +1,7 @@
-"""Activations: `relu`, `silu` and `gelu_new`.
+"""Activations: `relu`, `silu`, `gelu_new` and `tanh`.
 
-The last two are x times the logistic function of a gate that ascends with x, so that bounds at the
-two ends of a ball enclose it.
+`silu` and `gelu_new` are x times the logistic function of a gate that ascends with x, so that
+bounds at the two ends of a ball enclose it; `tanh` itself ascends.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,8 @@ class Relu(_OfRow):
 
 
 class _OfLogistic(_OfRow):
-    """An activation of which bounds at the two ends of a ball are made from the logistic function."""
+    """An activation of which bounds at the two ends of a ball are made from the logistic
+    function."""
 
     value: int
     # Operations on one entry in real arithmetic.
@@ -106,3 +107,21 @@ class GeluNew(_Gated):
             bounds.append(sign * (a * (size * factor >> bits) >> weight_bits))
         down_, up_ = bounds
         return np.where(arguments >= 0, (down_, up_)[end], -(up_, down_)[end])
+
+
+@dataclass(frozen=True)
+class Tanh(_OfLogistic):
+    """2 / (1 + exp(-2 x)) - 1, the hyperbolic tangent."""
+
+    value: int
+    name, operands, operations = "tanh", (VALUE,), 5
+
+    def enclose(self, view: View) -> Ball:
+        ball, precision = view.ball(view.places[0]), view.precision
+        centres, radii = wide(4 * (ball.most + ball.widest), ball.centres, ball.radii[:, None])
+        low = precision.exponential.logistic(2 * (centres - radii), 0)
+        high = precision.exponential.logistic(2 * (centres + radii), 1)
+        scale = precision.exponential_bits + 1
+        low, high = wide(8 << scale, low, high)
+        middle, shift = 2 * (low + high) - (1 << scale), scale - precision.bits
+        return Ball(middle >> shift, (shift_up(2 * (high - low), shift) + 1).max(axis=1))

@@ -1,6 +1,6 @@
 """The constructors of the grammar, one line each."""
 
-from checker.models.activations import GeluNew, Relu, Silu
+from checker.models.activations import GeluNew, Relu, Silu, Tanh
 from checker.models.affine import Bias, Linear, Product, Times
 from checker.models.attention import Attend
 from checker.models.lookup import Add, AttendSum, Constant, Embed, EmbedAt, Rows, Total
@@ -25,4 +25,5 @@ CONSTRUCTORS: tuple[type[Step], ...] = (
     AttendSum,
     Rows,
     Total,
+    Tanh,
 )

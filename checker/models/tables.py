@@ -11,7 +11,6 @@ The tables of the positions, with W_pos in place of W_E (EQKP and PVOU), are sma
 exactly.
 """
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -92,11 +91,16 @@ class Tables:
             meter.hold(rule.name, end.rows * end.columns, end.bits, keep=True)
         return found
 
-    def _rounded(self, name: str, bits: int, ends: Callable[..., Ends], *divisor: int) -> Fixed:
+    def _rounded(self, name: str, bits: int, divisor: int = 0) -> Fixed:
         """The table `name` in fixed point of `bits` bits, its lower and its upper bounds; divided
-        by the root of a `divisor`, if there is one."""
+        by the root of `divisor`, if it is not 0."""
         (lower, upper), before = self.enclosures[name], self.meter.passing
         shape, by = (lower.rows, lower.columns), lower.exponent + bits
+
+        def ends(matrix: Dyadic) -> Ends:
+            numbers = list(map(int, matrix.integers.entries()))
+            return root(numbers, by, divisor) if divisor else shift(numbers, by)
+
         size, most = lower.rows * lower.columns, max(lower.bits, upper.bits)
         # Scores, which are divided, are needed for their exponentials only.
         self.meter.hold("round", 2 * size, max(0, most + by), keep=not divisor)
@@ -104,9 +108,9 @@ class Tables:
         long = words(most + max(0, by))  # a root is that of a square, by division
         price = 2 * PYTHON + 6 * long**2 if divisor else PYTHON + 8 * long
         self.meter.add("round", 0, 2 * size * price)
-        low, high = ends(list(map(int, lower.integers.entries())), by, *divisor)
+        low, high = ends(lower)
         if upper is not lower:
-            _, high = ends(list(map(int, upper.integers.entries())), by, *divisor)
+            _, high = ends(upper)
         self.meter.release(before)
         return Fixed(integer_array(low, shape), integer_array(high, shape))
 
@@ -114,7 +118,7 @@ class Tables:
         """The tables of outputs in fixed point of `bits` bits."""
         if bits not in self._fixed:
             names = "EU", "OV", "OV positions"
-            direct, *others = (self._rounded(name, bits, shift) for name in names)
+            direct, *others = (self._rounded(name, bits) for name in names)
             found = FixedTables(self._less_margin(direct, bits), *others)
             self._fixed[bits] = found
             longest = max(bound(end) for table in found for end in table).bit_length()
@@ -139,7 +143,7 @@ class Tables:
         bounds."""
         score_bits, bits = self.certificate.score_bits, self.certificate.exponential_bits
         before = self.meter.passing
-        low, high = self._rounded(name, score_bits, root, self.model.head_width)
+        low, high = self._rounded(name, score_bits, self.model.head_width)
         size, most = low.size, max(bound(low), bound(high)).bit_length() + 1
         self.meter.hold("exponential", 4 * size, most)
         below, above = (high.max(axis=1, keepdims=True) - scores for scores in (low, high))

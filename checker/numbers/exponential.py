@@ -9,26 +9,28 @@ from checker.numbers.rounding import Array, exponential_factors
 
 # Arguments from 2**RANGE_BITS on stand for a factor below every precision.
 RANGE_BITS = 13
-# So many of an argument's lowest bits are looked up in a table.
-TABLE_BITS = 16
+# So many of an argument's lowest bits are looked up in a table: of 64-bit integers, or of Python's.
+TABLE_BITS, OBJECT_TABLE_BITS = 16, 8
 
 
 class Exponential:
     """Enclosures in fixed point of `bits` bits, for arguments of `argument_bits` fractional bits.
 
     Each is the product of the enclosures of the factors of the argument's set bits
-    (`checker.numbers.rounding.exponential_factors`), lowest bit first and every step rounded outward.
+    (`checker.numbers.rounding.exponential_factors`), lowest bit first and every step rounded
+    outward.
     """
 
     def __init__(self, argument_bits: int, bits: int) -> None:
         self.bits = bits
         self.factors = exponential_factors(argument_bits, bits, argument_bits + RANGE_BITS)
         self.type = np.int64 if bits <= 31 else object
+        self.table_bits = TABLE_BITS if bits <= 31 else OBJECT_TABLE_BITS
 
     @cached_property
     def _tables(self) -> tuple[Array, Array]:
         """The products of every choice of the first factors: lower and minus upper bounds."""
-        chosen = np.arange(2 ** min(TABLE_BITS, len(self.factors)))
+        chosen = np.arange(2 ** min(self.table_bits, len(self.factors)))
         starts = (np.full(chosen.shape, sign << self.bits, dtype=self.type) for sign in (1, -1))
         low, high = (self._multiply(start, chosen, 0, end) for end, start in enumerate(starts))
         return low, high
@@ -48,7 +50,7 @@ class Exponential:
         chosen = narrow(np.where(beyond, 0, arguments))
         table = self._tables[end]
         start = table[(chosen & len(table) - 1).astype(np.int64)]
-        result = self._multiply(start, chosen, TABLE_BITS, end)
+        result = self._multiply(start, chosen, self.table_bits, end)
         return np.where(beyond, end, abs(result))
 
     def logistic(self, arguments: Array, end: int) -> Array:

@@ -18,9 +18,9 @@ class FirstUnique(Task):
         ordered = x[rows, order]
         differs = np.ones((x.shape[0], x.shape[1] + 1), dtype=bool)
         differs[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
-        once = np.zeros(x.shape, dtype=bool)
+        once: Array = np.zeros(x.shape, dtype=bool)
         once[rows, order] = differs[:, 1:] & differs[:, :-1]
-        return x[rows, once.argmax(axis=1)[:, None]], np.asarray(once.any(axis=1))
+        return x[rows, once.argmax(axis=1)[:, None]], once.sum(axis=1) > 0
 
     def words(self) -> str:
         return "the first that occurs only once of the tokens"

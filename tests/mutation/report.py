@@ -3,6 +3,8 @@
     python report.py PAGE             the score, and every survivor that the page does not explain
     python report.py --diffs PAGE     these survivors as the page would have them
     python report.py --again PAGE     the names of those that mutmut made, and of its mutants that ran out of time
+    python report.py --names STEP     the names of a sample: every STEP-th mutant of the kernel that mutmut made
+    python report.py --sample STEP PAGE    the score of this sample, and its survivors that the page does not explain
 
 On the page (docs/mutation_testing.md) each heading `### package.module.function`, or `### package.module` for code
 outside of functions, is followed by blocks of diffs, each line that is removed with the one that replaces it. One
@@ -16,7 +18,10 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
+
+from compact_proofs.single_file import single_file
 
 MUTANTS = Path("mutants")  # of mutmut
 OUTSIDE = Path("outside.sqlite")  # of Cosmic Ray
@@ -37,6 +42,16 @@ def outcomes() -> dict[str, str]:
     for path in sorted(MUTANTS.rglob("*.meta")):
         codes |= json.loads(path.read_text())["exit_code_by_key"]
     return {mutant: OUTCOMES.get(code, "killed") for mutant, code in codes.items()}
+
+
+def sample(step: int) -> list[str]:
+    """Every `step`-th mutant of the kernel's functions, in the order of their names and numbers."""
+
+    def place(mutant: str) -> tuple[str, int]:
+        name, _, number = mutant.rpartition("_")
+        return name, int(number)
+
+    return sorted((mutant for mutant in outcomes() if mutant.startswith("checker.")), key=place)[::step]
 
 
 def function_of(mutant: str) -> str:
@@ -99,8 +114,13 @@ def described(counts: Counter[str]) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[0] == "--names":
+        print("\n".join(sample(int(arguments[1]))))
+        return 0
     *options, page = arguments
     inside, outside = outcomes(), outside_functions()
+    if "--sample" in options:
+        inside, outside = {mutant: inside[mutant] for mutant in sample(int(options[1]))}, []
     survivors = [mutant for mutant, outcome in inside.items() if outcome == "survived"]
     with ThreadPoolExecutor() as pool:
         changes = dict(zip(survivors, pool.map(change_of, survivors), strict=True))
@@ -122,6 +142,10 @@ def main(arguments: list[str]) -> int:
         part = {mutant: outcome for mutant, outcome in inside.items() if mutant.startswith(f"{package}.")}
         in_strict = sum(mutant in strict for mutant in part)
         print(f"{package}, in functions, {described(Counter(part.values()))}, {in_strict} of them in `strict`")
+    print(f"the kernel's checker.pyz: sha256 {sha256(single_file(Path('checker'))).hexdigest()}")
+    if "--sample" in options:
+        print(f"{len(known & set(changes.values()))} explained, {len(open_questions)} unexplained")
+        return int(bool(open_questions or counts[0]["untested"]))
     print(f"outside of functions, {described(counts[1])}")
     print(f"{len(known)} explained, {len(open_questions)} unexplained")
     stale = known - set(changes.values()) - alive
