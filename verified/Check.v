@@ -21,7 +21,7 @@ Definition begins (word : string) (text : bytes) : bool :=
 Definition unreadable (file expected : string) (text unread : bytes) : verdict :=
   Declined (
     if begins "compact-proofs-sample " unread then file ++ ": the rule `sample` is not verified"
-    else if begins "margin " unread then file ++ ": the rule `margin` is not verified"
+    else if begins (line "" ++ "margin ") unread then file ++ ": the rule `margin` is not verified"
     else file ++ ": byte " ++ number (place text unread) ++ ": expected " ++ expected).
 
 (** [found] are the numbers of certified inputs, group after group up to the first claim that fails. The
