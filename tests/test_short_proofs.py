@@ -2,14 +2,16 @@
 
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 import pytest
 from small_models import shipped
 
+from certificates.boxes import Near
 from certificates.short import LOWEST_PRICE, OverBudget, ShortProofs, prove_short
 from certificates.strategies import CLASSES
-from fuzzing.models import model_file
+from fuzzing.models import max_model, model_file
 
 TINY, CUTS = model_file(shipped("tiny")), CLASSES["low-rank"]
 
@@ -19,20 +21,30 @@ def short_proofs() -> ShortProofs:
     return ShortProofs(TINY, CUTS)
 
 
-def test_what_a_group_is_said_to_gain_is_what_the_kernel_finds() -> None:
-    proofs = ShortProofs(TINY, CLASSES["sub-cubic"])
-    search, total = proofs.search, proofs.prover.model.total
-    tried = 0
+@lru_cache
+def inputs_in_box(others: int, label: int, threshold: int, near: Near, alone: bool) -> int:
+    """How many sequences of `others` tokens up to the label a box has, by its definition."""
+    return sum(
+        (alone or label in tokens)
+        and sum(label - near.top_size <= t < label for t in tokens) <= near.top
+        and sum(threshold <= t < label for t in tokens) <= near.top + near.rest
+        for tokens in product(range(label + 1), repeat=others)
+    )
+
+
+@pytest.mark.parametrize(("positions", "vocabulary"), [(3, 6), (6, 4)])
+def test_the_gain_of_a_box_is_how_many_inputs_it_has(positions: int, vocabulary: int) -> None:
+    search, tried = ShortProofs(model_file(max_model(positions, vocabulary)), {}).search, set()
     for label, by_width in enumerate(search.candidates):
         for found in by_width:
-            gains = found.gain.reshape(len(found.first_queries), -1)
-            for first, row in zip(found.first_queries, gains, strict=True):
-                # Every seventh, and those of the label alone.
-                for flat in np.flatnonzero(row > 0)[:: 7 if first < label else 1]:
-                    option = search.prover.option(search.group(label, first, found.width, int(flat)))
-                    assert option and option.correct == pytest.approx(float(row[flat]) * total, abs=1e-3)
-                    tried += 1
-    assert tried > 50
+            for first, gains in zip(found.first_queries, found.gain, strict=True):
+                for (_, j, k), gain in np.ndenumerate(gains):
+                    near, threshold = search.near[k], search.thresholds(label)[j]
+                    if gain > 0:
+                        inputs = found.width * inputs_in_box(positions - 1, label, threshold, near, first == label)
+                        assert gain * vocabulary**positions == pytest.approx(inputs)
+                        tried.add((first == label, near))
+    assert len(tried) > 2
 
 
 @pytest.mark.parametrize("share", [Fraction(1), Fraction(99, 100), Fraction(97, 100)])
