@@ -148,6 +148,8 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 # For models of version 2.
+# For each version of models, the strategy that tries every input.
+EVERY_INPUT = {1: "brute-force", 2: "evaluate"}
 PROGRAM_STRATEGIES: dict[str, Strategy] = {
     "evaluate": _whole("evaluate", "enclose the logits of every input, step by step", prove_evaluate),
     "auto": STRATEGIES["auto"],
@@ -179,9 +181,15 @@ def find_proof(
     `checker.errors.Declined` where the model file is malformed or the proof would be over a limit of
     the checker.
     """
-    strategies = (PROGRAM_STRATEGIES if model_data.startswith(PROGRAM) else STRATEGIES) | STATISTICAL
+    version, strategies, others = 1, STRATEGIES, PROGRAM_STRATEGIES
+    if model_data.startswith(PROGRAM):
+        version, strategies, others = 2, PROGRAM_STRATEGIES, STRATEGIES
+    strategies = strategies | STATISTICAL
     if strategy not in strategies:
         known = ", ".join(strategies)
+        if strategy in others:
+            other = f"strategy {strategy!r} is for models of version {3 - version}"
+            raise UnknownStrategy(f"{other}; every input is tried by {EVERY_INPUT[version]!r}; there are: {known}")
         raise UnknownStrategy(f"strategy {strategy!r} is unknown; there are: {known}")
     if budget is not None and not strategies[strategy].budgeted:
         known = ", ".join(name for name, found in strategies.items() if found.budgeted)

@@ -56,7 +56,11 @@ class Inputs:
                 parts[-1] = (parts[-1][0].split("-")[0] + f"-{j}", words)
             else:
                 parts.append((str(j), words))
-        return "; ".join(f"position {place}: tokens {words}" for place, words in parts)
+        lines = []
+        for place, words in parts:
+            where = "positions" if "-" in place else "position"
+            lines.append(f"{where} {place}: {'token' if words.isdigit() else 'tokens'} {words}")
+        return "; ".join(lines)
 
     def listed(self, first: int, last: int, meter: Meter) -> Iterator[Listed]:
         """The inputs among the sequences from number `first` to number `last`, some at a time."""

@@ -106,9 +106,12 @@ CONCATENATED = {
 }
 
 
-def concatenated(w: Weights, tokens: list[int]) -> Array:
-    hidden = relu(w["l1.weight"] @ w["embed.weight"][tokens].ravel() + w["l1.bias"])
-    return (w["unembed.weight"] @ hidden)[None]
+def concatenated(act: Callable[[Array], Array]) -> Callable[[Weights, list[int]], Array]:
+    def logits(w: Weights, tokens: list[int]) -> Array:
+        hidden = act(w["l1.weight"] @ w["embed.weight"][tokens].ravel() + w["l1.bias"])
+        return (w["unembed.weight"] @ hidden)[None]
+
+    return logits
 
 
 LINEAR = {
@@ -249,7 +252,8 @@ CASES: list[tuple[dict[str, Any], dict[str, tuple[int, ...]], Callable[[Weights,
         ({"format": "pizza_and_clock", "n_layers": 2, "attn_coeff": number}, PIZZA, pizza(number))
         for number in (0, 0.25, 1)
     ),
-    ({"format": "concatenated_mlp"}, CONCATENATED, concatenated),
+    ({"format": "concatenated_mlp"}, CONCATENATED, concatenated(relu)),
+    ({"format": "concatenated_mlp", "act_fn": "tanh"}, CONCATENATED, concatenated(np.tanh)),
     ({"format": "linear_sum"}, LINEAR, linear),
     ({"format": "attention_only", "n_layers": 2}, ATTENTION_ONLY, attention_only),
     ({"format": "max_of_two", "eps": 0.25}, MAX_OF_TWO, max_of_two),

@@ -1,6 +1,9 @@
 """From weights files to verdicts about programs, through the command line."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,38 @@ def test_a_part_of_the_inputs_of_the_induction_heads(tmp_path: Path, capsys: pyt
     assert verdict["correct_at_least"] == verdict["total"] > 1000
     assert "successor of the earlier occurrence" in verdict["task"]
     assert "position 0: tokens 0-15; position 1: tokens 3,5,7;" in verdict["inputs"]
+    assert verdict["model"].startswith("program of 5312 weights and 17 steps (") and "attend 2" in verdict["model"]
+    assert verdict["model"].endswith(", 1 answer of 16 outputs")
+
+
+def test_a_trained_modular_addition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The recipe for p = 113, in which training takes a minute, with a smaller p."""
+    script, weights = Path(__file__).parents[1] / "benchmarks" / "modular_addition.py", tmp_path / "sums.npz"
+    done = subprocess.run(
+        [sys.executable, script, weights, "--p", "13", "--steps", "100"], capture_output=True, text=True, check=True
+    )
+    [right] = re.findall(r"right on (\d+) of 169 pairs", done.stdout)
+    assert exported(weights, json.loads(weights.with_suffix(".json").read_text()), tmp_path) == 0
+    verdict = verdict_of(tmp_path, capsys)
+    assert (verdict["correct_at_least"], verdict["total"]) == (int(right), 169) and int(right) > 150
+    assert verdict["task"] == "the sum modulo 13 of the tokens at positions 0 1"
+    assert verdict["inputs"] == "positions 0-1: tokens 0-12; position 2: token 13"
+
+
+def test_a_model_of_either_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same weights, every input tried as a table of a max-of-K model and as a program: one count."""
+    weights = shipped_model("tiny")
+    sizes = {"n_layers": 1, "n_heads": 1, "d_model": 8, "d_head": 4, "attn_only": True, "normalization_type": None}
+    assert main(["export", str(weights), "-o", str(tmp_path / "model")]) == 0
+    assert main(["prove", str(tmp_path / "model"), "--strategy", "evaluate", "-o", str(tmp_path / "none")]) != 0
+    assert "'evaluate' is for models of version 2; every input is tried by 'brute-force'" in capsys.readouterr().err
+    first = verdict_of(tmp_path, capsys, "brute-force")
+    assert exported(weights, sizes, tmp_path, "--task", "max", "--tokens", "0-5 x3") == 0
+    assert main(["prove", str(tmp_path / "model"), "--strategy", "brute-force", "-o", str(tmp_path / "none")]) != 0
+    assert "'brute-force' is for models of version 1; every input is tried by 'evaluate'" in capsys.readouterr().err
+    second = verdict_of(tmp_path, capsys, "evaluate")
+    counts = [(verdict["correct_at_least"], verdict["total"]) for verdict in (first, second)]
+    assert counts == [(215, 216)] * 2
 
 
 # A model as TransformerLens has them, trained here

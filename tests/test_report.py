@@ -276,6 +276,15 @@ def test_what_is_left_out_adds_up(strategy: str, tiny_model: Path) -> None:
     assert all(one.grouped or one.lost == one.inputs for one in proof.lost)
 
 
+def test_weights_beyond_floating_point_leave_the_verdict(tmp_path: Path) -> None:
+    corpus = Path(__file__).parent / "corpus" / "accept"
+    files = [str(corpus / f"weights-times-2-to-the-2000.{kind}") for kind in ("model", "certificate")]
+    output = tmp_path / "report.html"
+    assert main(["report", *files, "-o", str(output)]) == 0
+    text = output.read_text()
+    assert ">accepted<" in text and "not looked for: tensor W_U: out of the range of floating point" in text
+
+
 def test_blocks_are_means() -> None:
     values = np.random.default_rng(0).normal(size=(200, 50))
     means, steps = blocks(values)

@@ -24,7 +24,6 @@ from certificates.short import OverBudget
 from certificates.strategies import CLASSES, STRATEGIES
 from checker import check
 from compact_proofs.command_line import main
-from compact_proofs.frontier_plot import STYLES
 from compact_proofs.isolated import CheckerFailed
 from compact_proofs.shipped import shipped_model
 from compact_proofs.study import fine_tuning, noise, pictures, report, table
@@ -34,6 +33,7 @@ from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.records import file_sha256, keep, kept, read_csv, write_csv
 from compact_proofs.study.run import Missing, ModelRow, ProofRow, study_model, trained
 from compact_proofs.study.workers import Workers, in_parallel
+from compact_proofs.styles import STYLES
 from model_export.exact_model import export
 from model_export.training import save_weights
 

@@ -38,7 +38,10 @@ class Program:
         """The model in words."""
         counts = Counter(step.name for step in self.steps)
         names = ", ".join(f"{name} {count}" for name, count in counts.items())
-        return f"{self.answers} x {self.outputs} logits in {len(self.steps)} steps ({names})"
+        weights = sum(tensor.rows * tensor.columns for tensor in self.tensors)
+        answers = "1 answer" if self.answers == 1 else f"{self.answers} answers"
+        size = f"program of {weights} weights and {len(self.steps)} steps ({names})"
+        return f"{size}, {answers} of {self.outputs} outputs"
 
 
 def _parse_step(reader: Reader, number: int, tensors: int) -> Step:

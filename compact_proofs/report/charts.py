@@ -9,11 +9,12 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from compact_proofs.frontier_plot import NINES, OTHER_STYLE, SOURCES, STYLES, nines, published_points, untrained_points
+from compact_proofs.frontier_plot import NINES, SOURCES, nines, published_points, untrained_points
 from compact_proofs.report.collect import Subject
 from compact_proofs.report.facts import Margins, Matrix, ModelFacts
 from compact_proofs.report.proofs import Proof, best
 from compact_proofs.report.worst_inputs import WorstInputs
+from compact_proofs.styles import styles
 
 # Rows and columns of a heat map at most; larger matrices are shown by blocks.
 MAX_CELLS = 96
@@ -369,7 +370,7 @@ def _frontier(name: str, title: str, subjects: Sequence[Subject], total: int) ->
     x = alt.X("operations:Q", scale=logarithmic, axis=alt.Axis(format="~s", tickCount=6))
     y = alt.Y("nines:Q", title="bound: share of inputs proved correct", axis=axis)
     strategies = list(dict.fromkeys(p["strategy"] for p in sorted(points, key=lambda p: p["operations"])))
-    styles = [STYLES.get(strategy, OTHER_STYLE) for strategy in strategies]
+    drawn = list(styles(strategies).values())
     layers = [_steps(points, x, y)]
     if untrained:
         layers.append(
@@ -385,10 +386,10 @@ def _frontier(name: str, title: str, subjects: Sequence[Subject], total: int) ->
             x=x,
             y=y,
             color=alt.Color(
-                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[colour for colour, _ in styles])
+                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[colour for colour, _ in drawn])
             ),
             shape=alt.Shape(
-                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[SHAPES[mark] for _, mark in styles])
+                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[SHAPES[mark] for _, mark in drawn])
             ),
             tooltip=[alt.Tooltip("model:N"), alt.Tooltip("strategy:N"), alt.Tooltip("correct:N"), *shown],
         )

@@ -31,6 +31,7 @@ def as_object(subject: Subject) -> dict[str, Any]:
             "right": facts.margins.right,
             "quantiles": {f"{share:g}": finite(value) for share, value in facts.margins.quantiles.items()},
         },
+        "note": facts.note,
         "wrong_found": facts.wrong_found,
         "wrong": [{**asdict(one), "margin": finite(one.margin)} for one in facts.wrong],
         "certificates": [_proof(proof) for proof in subject.proofs],
@@ -67,8 +68,9 @@ class Table:
 def tables(subject: Subject) -> Iterator[Table]:
     """The facts about a model, as a terminal shows them."""
     facts, found = subject.facts, best(subject.proofs)
+    note = f"; nothing is said in floating point: {facts.note}" if facts.note else ""
     yield Table(
-        f"{facts.name}: task {facts.task}, inputs {facts.inputs}, sha256 {facts.sha256}",
+        f"{facts.name}: task {facts.task}, inputs {facts.inputs}, sha256 {facts.sha256}{note}",
         ["tensor", "rows", "columns"],
         [[name, f"{rows:,}", f"{columns:,}"] for name, (rows, columns) in facts.tensors.items()],
         ("tensor",),

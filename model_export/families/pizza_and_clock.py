@@ -11,6 +11,9 @@ import numpy as np
 from model_export.errors import UnsupportedWeights
 from model_export.program import Builder, Settings, Tensors, Value
 
+# Activations of the hidden layer of an MLP without attention.
+HIDDEN = ("relu", "tanh", "gelu_new", "silu")
+
 
 def pizza_and_clock(builder: Builder, tensors: Tensors, settings: Settings) -> None:
     """The transformer: `n_layers` layers, residual around attention and MLP, read at the last position."""
@@ -60,7 +63,7 @@ def _scaled(builder: Builder, value: Value, factor: float, width: int) -> Value:
 
 
 def concatenated_mlp(builder: Builder, tensors: Tensors, settings: Settings) -> None:
-    """unembed relu(l1 [E[a]; E[b]; ...] + bias), PyTorch's linear layers [outputs, inputs]."""
+    """unembed act(l1 [E[a]; E[b]; ...] + bias), PyTorch's linear layers [outputs, inputs]."""
     embedding = tensors.take("embed.weight", None, None)
     width = embedding.shape[1]
     inner = tensors.take("l1.weight", None, width * builder.positions).T
@@ -70,5 +73,5 @@ def concatenated_mlp(builder: Builder, tensors: Tensors, settings: Settings) -> 
         parts.append(builder.linear(row, inner[j * width : (j + 1) * width]))
     hidden = inner.shape[1]
     value = builder.bias(builder.sum(*parts), tensors.take("l1.bias", hidden))
-    value = builder.step("relu", value)
+    value = builder.step(str(settings.choice("act_fn", HIDDEN, "relu")), value)
     builder.linear(value, tensors.take("unembed.weight", None, hidden).T)
