@@ -53,7 +53,7 @@ ROOMS = {
     "tasks": ("tasks/",),
     "rules": ("rules/",),
 }
-TOGETHER = {"core": 500, "claims of groups": 200, "counting": 100, "inputs": 100}
+TOGETHER = {"core": 510, "claims of groups": 200, "counting": 100, "inputs": 100}
 EACH = {"models": 150, "tasks": 40, "rules": 100}
 # Lists of what there is, of which a verdict uses some.
 REGISTRIES = ("families.py", "models/registry.py", "rules/registry.py", "rules/tables.py", "tasks/registry.py")
@@ -333,8 +333,8 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     words = " ".join(capsys.readouterr().out.split())
     assert words == (
         "usage: python -m checker [-h] [--json] [--distribution FILE] model certificate "
-        "Check a certificate file against a model file: "
-        "`python -m checker MODEL CERTIFICATE [--json] [--distribution FILE]`. "
+        "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json] "
+        "[--distribution FILE]`. "
         "Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed, unsupported, over a "
         "limit, or not readable). No other code is a verdict: 74 is one that could not be printed, 2 wrong usage or "
         "--help, and 1 an error of Python, such as a missing library. "

@@ -1,0 +1,94 @@
+"""The check of a model of either version and a certificate of the kind `sample`."""
+
+from collections.abc import Callable
+
+from checker.certificate_file import parse_certificate
+from checker.errors import Declined, Rejected
+from checker.header import Header
+from checker.meter import MAX_PROGRAM_OPERATIONS, Meter
+from checker.models.attention_only import parse_model
+from checker.models.of_max import program_of
+from checker.models.program import Program, parse_program
+from checker.rules.certificate import parse_claim
+from checker.rules.distribution import Distribution
+from checker.rules.draw import Certified, by_groups, by_intervals
+from checker.rules.examine import PROGRAM, describe_program
+from checker.rules.examine_groups import describe_model
+from checker.rules.sample import Sample, count_right, parse_sample, require_share
+from checker.verdict import Verdict, percentage
+
+
+def examine_sample(
+    examine: Callable[[bytes, bytes, Verdict, Meter, list[int], None], int],
+    model_data: bytes,
+    certificate_data: bytes,
+    found: Verdict,
+    meter: Meter,
+    counts: list[int],
+    distribution: Distribution | None,
+) -> int:
+    """The number of inputs proved correct by the certificate of some inputs, if there is one, which
+    `examine` examines; `found` says what is stated of all."""
+    sample = parse_sample(certificate_data)
+    Header(sample.model_sha256, 0).require_model(found.model_sha256)
+    if distribution is not None:
+        raise Declined("distribution: expected a certificate without samples")
+    certificate = sample.certificate
+    correct = examine(model_data, certificate, found, meter, counts, None) if certificate else 0
+    meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
+    program, certified, inside = strata(model_data, certificate, found, meter)
+    sampled = found.total - inside
+    if not sampled:
+        raise Declined("sample: all inputs are certified, none is left to sample")
+    if found.margin not in ("", "0"):
+        raise Declined("sample: expected a certificate without a margin")
+    counts.append(count_right(program, sample, certified, meter))
+    if sample.right > counts[-1]:
+        tried = f"{sample.right} of {sample.samples} correct"
+        raise Rejected(f"sample: claimed {tried}, found {counts[-1]}")
+    require_share(sample, meter)
+    state_sample(found, sample, correct, inside)
+    return correct
+
+
+def strata(
+    model_data: bytes, certificate: bytes, found: Verdict, meter: Meter
+) -> tuple[Program, Certified, int]:
+    """The model as a program, which inputs are in groups or intervals of the certificate, and how
+    many; `found` says of which model."""
+    if model_data.startswith(PROGRAM):
+        program = parse_program(model_data)
+        describe_program(found, program)
+        found.total = program.inputs.count(meter)
+        if certificate:
+            return program, *by_intervals(program.inputs, parse_claim(certificate), meter)
+    else:
+        model = parse_model(model_data)
+        program = program_of(model)
+        describe_model(found, model)
+        if certificate:
+            return program, *by_groups(model, parse_certificate(certificate))
+    return program, lambda numbers, rows, labels: labels[:, 0] < 0, 0
+
+
+def state_sample(found: Verdict, sample: Sample, proved: int, inside: int) -> None:
+    """States what a sample says of all inputs; so many of those `inside` the certificate's groups
+    or intervals are `proved` correct."""
+    (numerator, places), outside = sample.share, found.total - inside
+    least = proved - (-numerator * outside >> places)
+    of_all = f"at least {least} of {found.total} inputs ({percentage(least, found.total)})"
+    confidence = f"1 - 1/{sample.one_in}"
+    drawn = f"{sample.right} of {sample.samples} samples of the other {outside} are correct"
+    found.kind, found.statement = "statistical", (
+        f"statistical: with confidence {confidence} in samples that SHA-256 draws for this claim, "
+        f"{of_all} are classified correctly: {proved} of {inside} are proved, {drawn}"
+    )
+    found.further = {
+        "confidence": confidence,
+        "samples": sample.samples,
+        "samples_correct": sample.right,
+        "sampled_inputs": outside,
+        "share_of_sampled_at_least": f"{numerator}/{1 << places}",
+        "statistically_at_least": least,
+    }
+    found.took_part(state_sample)
