@@ -26,7 +26,7 @@ from checker.rules.examine import PROGRAM
 
 # Up to so many inputs, times outputs, `auto` tries every one, and searches so many boxes, times ranges and outputs.
 MAX_TRIED = 2**24
-MAX_SEARCHED = 2**34
+MAX_SEARCHED = 2**32
 
 
 @dataclass(frozen=True)
