@@ -23,13 +23,14 @@ from compact_proofs import commands
 from compact_proofs.command_line import main
 from compact_proofs.isolated import check_isolated
 from compact_proofs.report.balls import margins_in_balls
-from compact_proofs.report.charts import blocks, frontier_figures
+from compact_proofs.report.charts import SHAPES, blocks, frontier_figures
 from compact_proofs.report.collect import collect
 from compact_proofs.report.facts import model_facts
 from compact_proofs.report.figures import named_figures, write_figures
 from compact_proofs.report.proofs import best, strategy_of
 from compact_proofs.report.worst_inputs import worst_inputs
 from compact_proofs.shipped import shipped_model
+from compact_proofs.styles import OTHERS, STYLES
 from fuzzing.models import model_file, random_model, read_model
 from fuzzing.oracle import Oracle
 from fuzzing.program_oracle import truth
@@ -296,6 +297,10 @@ def test_the_strategy_of_a_file() -> None:
     assert strategy_of(".low-rank-QK-EU.certificate") == "low-rank-QK-EU"
     assert strategy_of("sub-cubic-20.certificate") == "sub-cubic"
     assert strategy_of("mine.certificate") == "other"
+
+
+def test_every_marker_has_a_shape() -> None:
+    assert {marker for _, marker in (*STYLES.values(), *OTHERS)} <= set(SHAPES)
 
 
 # Files and the terminal
