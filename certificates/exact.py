@@ -14,7 +14,7 @@ import numpy as np
 from certificates.boxes import BoxSearch, best_division, range_starts
 from certificates.counting import MAX_ENUMERATED, GroupCounts
 from certificates.levels import LevelSearch
-from certificates.progress import steps
+from certificates.progress import part, steps
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
 from certificates.trivial import prove_trivial
 from checker.certificate import Group, group_size
@@ -66,10 +66,15 @@ def prove_exact(model_data: bytes) -> bytes:
 def exact_proof(model_data: bytes, budget: int | None = None, margin: Margin = NO_MARGIN) -> ExactProof:
     """A proof of the same by more than a margin within a budget of operations, and whether it counts every input that
     is so correct."""
-    strategy = ExactStrategy(model_data, NORMAL, budget, margin)
-    found, model = strategy.prove(), strategy.model
+    with part("exact", 0, 0.2):
+        strategy = ExactStrategy(model_data, NORMAL, budget, margin)
+    with part("exact", 0.2, 0.8):
+        found, model = strategy.prove(), strategy.model
     if found.in_doubt and model.vocabulary * max(model.vocabulary, model.positions) <= MAX_DEEP:
-        found = max(ExactStrategy(model_data, DEEP, budget, margin).prove(), found, key=lambda one: one.proof.rank)
+        with part("exact", 0.8, 0.9):
+            deep = ExactStrategy(model_data, DEEP, budget, margin)
+        with part("exact", 0.9, 1):
+            found = max(deep.prove(), found, key=lambda one: one.proof.rank)
     return found
 
 
@@ -99,10 +104,12 @@ class ExactStrategy:
             return ExactProof(prove_trivial(self.model_data, self.margin), complete=False, in_doubt=False)
         if self._estimate() <= MOST:
             try:
-                return self._complete()
+                with part("exact", 0, 0.5):
+                    return self._complete()
             except Declined:
                 self.searched = 0
-        return ExactProof(self._partial(), complete=False, in_doubt=False)
+        with part("exact", 0.5, 1):
+            return ExactProof(self._partial(), complete=False, in_doubt=False)
 
     # Every group counted
 
@@ -171,7 +178,7 @@ class ExactStrategy:
     def _partial(self) -> Proof:
         """The proof that gains most within the budget, of groups bounded in several ways."""
         ranges = [Range(self, label, first, width) for label, first, width in self._widest()]
-        for gain in GAINS:
+        for gain in steps("refine", GAINS):
             for one in steps("refine", ranges):
                 one.refine(gain)
             found = [list(one.best(0.0)) for one in ranges]
