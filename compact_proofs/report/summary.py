@@ -108,7 +108,7 @@ def _verdicts(subject: Subject) -> Table:
     rows = []
     for proof in subject.proofs:
         verdict = proof.verdict
-        numbers = [f"{verdict.correct_at_least:,}", verdict.share] if proof.accepted else ["", ""]
+        numbers = [f"{verdict.correct_at_least:,}", verdict.share] if proof.counts else ["", verdict.kind]
         rows.append([proof.name, verdict.verdict, *numbers, f"{verdict.operations:,}"])
     columns = ["certificate", "verdict", "correct", "of all", "operations"]
     return Table("Verdicts:", columns, rows, ("certificate", "verdict"))
