@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 
 from certificates.evaluate import prove_evaluate
 from checker import check
+from checker.meter import Meter
+from checker.models import evaluation
+from checker.models.evaluation import Plan
+from checker.models.program import parse_program
+from checker.numbers.balls import Ball, Precision
+from checker.numbers.rounding import Array
+from checker.rules import evaluate
 from fuzzing.program_oracle import truth
 from fuzzing.programs import program_certificate, random_passes, random_program
 
@@ -64,6 +71,21 @@ def test_intervals_are_counted_by_themselves() -> None:
     assert (verdict.verdict, verdict.correct_at_least) == ("accepted", 3)
     nothing = check(MODEL, program_certificate(MODEL, PASSES, []))
     assert (nothing.verdict, nothing.correct_at_least, nothing.total) == ("accepted", 0, 6)
+
+
+def test_each_pass_takes_as_many_inputs_as_its_own_numbers_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a later pass, which may be longer than a word, do not make the first one take fewer."""
+    numbers = Plan(parse_program(MODEL), Meter()).numbers
+    monkeypatch.setattr(evaluation, "MAX_NUMBERS", 8 * numbers)
+    taken: list[tuple[int, int]] = []
+
+    def logits(plan: Plan, precision: Precision, numbers: Array, meter: Meter) -> list[Ball]:
+        taken.append((precision.bits, len(numbers)))
+        return evaluation.logits(plan, precision, numbers, meter)
+
+    monkeypatch.setattr(evaluate, "logits", logits)
+    found = check(MODEL, program_certificate(MODEL, [(1, 1, 1), (40, 40, 40)], [(0, 5, 4)]))
+    assert found.verdict == "accepted" and taken == [(1, 6), *[(40, 1)] * 4]
 
 
 def test_a_later_pass_takes_what_an_earlier_one_leaves() -> None:

@@ -18,7 +18,7 @@ FAMILIES = Path(__file__).parent / "data" / "families"
 
 # Configuration, and how many of how many inputs are right; of Dyck-10, with the first two tokens fixed.
 KNOWN: dict[str, tuple[dict[str, Any], int, int]] = {
-    "linear_v64_0": ({"format": "linear_sum", "task": "max", "tokens": "0-63 x2"}, 4095, 4096),
+    "linear_v128_0": ({"format": "linear_sum", "task": "max", "tokens": "0-127 x2"}, 16383, 16384),
     "maxof2_layernorm": ({"format": "max_of_two", "task": "max", "tokens": "0-63 x2"}, 4077, 4096),
     "dyck10": (
         {
@@ -269,7 +269,7 @@ def test_what_is_not_understood_is_refused(
 # What a command line gets wrong
 
 LINEAR: dict[str, Any] = {"format": "linear_sum", "task": "max", "tokens": "0-63 x2"}
-LINEAR_WEIGHTS = FAMILIES / "linear_v64_0.npz"
+LINEAR_WEIGHTS = FAMILIES / "linear_v128_0.npz"
 
 
 def test_no_input_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

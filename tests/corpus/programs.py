@@ -78,6 +78,7 @@ KEEP_ORDER = {
     "relu": (("relu 2", "linear 3 0"), 4),
     "silu": (("silu 2", "linear 3 0"), 4),
     "gelu-new": (("gelu_new 2", "linear 3 0"), 4),
+    "tanh": (("tanh 2", "linear 3 0"), 4),
     "square": (("product 2 2", "linear 3 0"), 4),
     "layer-norm": (("center 2", "rms 3 5902958103587057 -69"), 4),
     "rms": (("rms 2 1 -10",), 4),
