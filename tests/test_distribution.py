@@ -23,10 +23,13 @@ from certificates.evaluate import prove_evaluate
 from certificates.exact import prove_exact
 from checker import Verdict, check, groups
 from checker.__main__ import main as kernel
+from checker.errors import Declined
+from checker.meter import Meter
 from checker.models.attention_only import parse_model
 from checker.models.program import parse_program
 from checker.rules import distribution
 from checker.rules.distribution import MAX_WEIGHT, Distribution
+from checker.rules.weigh import Uncounted, count_by_position
 from compact_proofs import distribution as write_distribution
 from compact_proofs.command_line import main
 from fuzzing import judge as judging
@@ -307,3 +310,12 @@ def test_the_fuzzer_judges_weights(monkeypatch: pytest.MonkeyPatch) -> None:
                 patch.setattr(groups, "state_weight", one_more)
                 with pytest.raises(kind):
                     judge.judge(MODEL, CERTIFICATE)
+
+
+def test_too_many_choices_of_levels_are_declined_by_name() -> None:
+    """Before anything of that size is built."""
+    levels, positions = 40, 30
+    with pytest.raises(Declined, match="distribution: proof longer than max_operations"):
+        count_by_position(
+            [0], [[1]] * levels, [[j + 1] * levels for j in range(positions)], 0, 1, Uncounted(Meter(), 1)
+        )
