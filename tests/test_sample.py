@@ -269,7 +269,7 @@ def test_groups_are_certified_and_the_rest_is_sampled() -> None:
     found = statement(verdict)
     inside = 216 - int(str(found["sampled_inputs"]))
     assert 0 < verdict.correct_at_least == inside < 216 and proof.correct == inside
-    assert f"{inside} of {inside} are proved" in verdict.statement
+    assert f"{inside} of {inside} are proved to be, and " in verdict.statement
     # A false claim in the groups is found as ever.
     kept = parse_sample(proof.certificate).certificate
     more = kept.replace(b"\ncorrect %d\n" % inside, b"\ncorrect %d\n" % (inside + 1))

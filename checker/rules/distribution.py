@@ -17,7 +17,7 @@ import numpy as np
 
 from checker.errors import Declined
 from checker.inputs import MAX_TOKEN, Inputs, Listed
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.numbers.rounding import Array
 from checker.text import MAX_POSITIONS, Reader
 from checker.verdict import Verdict, percentage
@@ -71,12 +71,11 @@ class Distribution:
 
     def of_inputs(self, listed: Listed, meter: Meter) -> Array:
         """The weight of each of some inputs, as Python integers."""
-        positions = listed.numbers.shape[1]
+        positions, label = listed.numbers.shape[1], listed.labels[:, 0]
         price = 4 * len(self.parts) + positions * (64 + positions)
         meter.add("distribution", 0, price * len(listed.labels))
         weights = np.zeros(len(listed.labels), dtype=object)
         for part in self.parts:
-            label = listed.labels[:, 0]
             chosen = (part.first <= label) & (label <= part.last) | self.every
             product = np.ones(int(chosen.sum()), dtype=object)
             for row, numbers in zip(part.weights, listed.numbers[chosen].T, strict=True):

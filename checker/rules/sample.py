@@ -112,10 +112,12 @@ def state_sample(found: Verdict, sample: Sample, proved: int, inside: int) -> No
     least = proved - (-numerator * outside >> places)
     of_all = f"at least {least} of {found.total} inputs ({percentage(least, found.total)})"
     confidence = f"1 - 1/{sample.one_in}"
-    drawn = f"{sample.right} of {sample.samples} samples of the other {outside} are correct"
+    drawn = f"{sample.right} of {sample.samples} samples"
+    if inside:
+        drawn = f"{proved} of {inside} are proved to be, and {drawn} of the other {outside} are"
     found.kind, found.margin, found.statement = "statistical", "0", (
         f"statistical: with confidence {confidence} in samples that SHA-256 draws for this claim, "
-        f"{of_all} are classified correctly: {proved} of {inside} are proved, {drawn}"
+        f"{of_all} are classified correctly: {drawn}"
     )
     found.further = {
         "confidence": confidence,
