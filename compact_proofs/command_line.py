@@ -70,6 +70,7 @@ EXTRAS = {
     "matplotlib": ("Matplotlib", "frontier"),
     "torch": ("PyTorch", "train"),
     "hypothesis": ("Hypothesis", "fuzz"),
+    "altair": ("Altair", "report"),
     "distributed": ("Dask", "cluster"),
 }
 # Random inputs of an estimate, and where they start.

@@ -1,6 +1,7 @@
 """The commands as functions, on files and on objects. Each package does its own work; nothing is decided here."""
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -387,9 +388,9 @@ def fuzz(
     compare what it accepts with the truth by brute force; returns the report (`fuzzing.report`).
 
     What fails is saved in the folder `output`, and its seed in the folder `database`, so that the next
-    run begins with it. Raises `ImportError` without the extra `fuzz`, and `OSError`.
+    run begins with it. `progress` is called with what has been done, from time to time.
 
-    Raises `ImportError` without it, and `OSError`.
+    Raises `ImportError` without the extra `fuzz`, and `OSError`.
     """
     try:
         from fuzzing import campaign, processes, report
@@ -406,7 +407,13 @@ def fuzz(
         database=Path(database),
     )
 
+    start = time.monotonic()
+
     def show(totals: campaign.Totals) -> None:
-        progress(f"{totals.mutants:,} changed certificates, {len(totals.failures)} failures")
+        done = f"{min(totals.mutants, examples)} of {examples} changed certificates" if examples else ""
+        if run.seconds is not None:
+            spent = min(round(run.seconds), int(time.monotonic() - start))
+            done = f"{spent} of {round(run.seconds)} seconds, {totals.mutants:,} changed certificates"
+        progress(f"{done}, {len(totals.failures)} failures")
 
     return report.as_object(run, processes.fuzz(run, show))
