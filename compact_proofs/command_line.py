@@ -851,7 +851,8 @@ def study(
             found_by_part[part] = asdict(report)
             continue
         for found in report.tables:
-            print_table(list(found.columns), [list(row) for row in found.rows], words=tuple(found.words))
+            rows, optional = [list(row) for row in found.rows], tuple(found.optional)
+            print_table(list(found.columns), rows, words=tuple(found.words), optional=optional)
             say()
         for line in report.lines:
             say(line)

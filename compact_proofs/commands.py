@@ -144,7 +144,8 @@ def _export_module(
     except (UnsupportedWeights, ValueError) as refused:
         tokens = _any_tokens(checkpoint.configuration or {}, positions)
         if tokens is None:
-            raise
+            advice = "for other transformers give tokens, a task and a configuration, docs/weights.md"
+            raise UnsupportedWeights(f"{refused} ({advice})") from refused
         try:
             made = _export_program(checkpoint, {"task": TASKS[0], **wanted, "tokens": tokens}, agreed)
         except UnsupportedWeights as error:

@@ -88,12 +88,14 @@ def print_table(
     cells = [[row[i][:MOST_KEPT] if column in words else row[i] for row in rows] for i, column in enumerate(columns)]
     widths = [max(map(len, [*column.split(), *cells[i]])) for i, column in enumerate(columns)]
     left_out: list[int] = []
-    for column in optional:
+    for column in filter(columns.__contains__, optional):
         if sum(widths[i] + BETWEEN for i in range(len(columns)) if i not in left_out) > console.width:
             left_out.append(columns.index(column))
     whole = [max(width, len(column)) for width, column in zip(widths, columns, strict=True)]
     if sum(whole[i] + BETWEEN for i in range(len(columns)) if i not in left_out) <= console.width:
         widths = whole
+    # Rather too wide than cut off.
+    console.width = max(console.width, sum(widths[i] + BETWEEN for i in range(len(columns)) if i not in left_out))
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown = [i for i in range(len(columns)) if i not in left_out]
     for i in shown:
