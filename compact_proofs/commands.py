@@ -84,7 +84,8 @@ def export(
     `read`. Weights in memory become a program as well where they are no such model of max and their configuration
     tells tokens and positions: then any token may stand at each of the (first) `positions`.
 
-    Raises `model_export.errors.UnsupportedWeights`, which names the tensor or key, and `OSError`.
+    Raises `model_export.errors.UnsupportedWeights`, which names the tensor or key, `ValueError` for arguments that do
+    not go together, and `OSError`.
     """
     path = None if output is None else Path(output)
     if path is not None:
@@ -100,7 +101,7 @@ def export(
         made = _export_max(renamed, wanted, positions, agreed)
     else:
         made = _export_module(renamed, wanted, positions, agreed)
-    made = replace(made, prepared=preparation(without_prefixes(checkpoint.tensors), checkpoint.configuration))
+    made = replace(made, prepared=preparation(renamed.tensors, checkpoint.configuration))
     if path is not None:
         made.save(path)
     return made
