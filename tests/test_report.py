@@ -215,9 +215,10 @@ def test_commands_of_a_page_repeat_its_verdicts(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    [subject] = collect([str(tiny_model)])
+    (tmp_path / "models").symlink_to(shipped_model("tiny").parent)
+    [subject], [shipped] = collect([str(tiny_model)]), collect(["tiny"], ["exact"])
     assert {proof.strategy for proof in subject.proofs} == {"low-rank-QK", "sub-cubic", "exact"}
-    for proof in subject.proofs:
+    for proof in (*subject.proofs, *shipped.proofs):
         for command in proof.commands:
             capsys.readouterr()
             assert main(command.split()[1:]) == 0

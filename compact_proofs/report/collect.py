@@ -55,7 +55,7 @@ def _strategies(model: GivenModel, wanted: Sequence[str], quick: bool) -> list[s
 
 def _subject(model: GivenModel, strategies: Sequence[str], begin: Callable[[str], None]) -> Subject:
     begin(f"look at {model.name}")
-    facts, proofs = model_facts(model.name, printable(model.path), model.data), []
+    facts, proofs = model_facts(model.name, printable(model.path), model.data, model.commands), []
     for path, certificate in model.certificates:
         begin(f"check {printable(path)}")
         proofs.append(given_proof(facts, printable(path), certificate))

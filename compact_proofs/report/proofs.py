@@ -83,7 +83,8 @@ def strategy_of(name: str) -> str:
 def given_proof(model: ModelFacts, path: str, data: bytes) -> Proof:
     """The certificate with the bytes `data` of the file `path`, checked by the kernel."""
     file = path.rpartition("/")[2]
-    return _proof(model, path, strategy_of(file.removeprefix(model.name)), data, [_check(model.path, path)])
+    commands = [*model.commands, _check(model.path, path)]
+    return _proof(model, path, strategy_of(file.removeprefix(model.name)), data, commands)
 
 
 def made_proof(model: ModelFacts, strategy: str) -> Proof | None:
@@ -94,7 +95,7 @@ def made_proof(model: ModelFacts, strategy: str) -> Proof | None:
         return None
     file = f"{model.name}.{strategy}.certificate"
     prove = shlex.join(["compact-proofs", "prove", model.path, "--strategy", strategy, "-o", file])
-    return _proof(model, strategy, strategy, data, [prove, _check(model.path, file)])
+    return _proof(model, strategy, strategy, data, [*model.commands, prove, _check(model.path, file)])
 
 
 def strategies_for(model_data: bytes, wanted: Sequence[str]) -> list[str]:
