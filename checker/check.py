@@ -38,7 +38,8 @@ def check(
         examine = examine_of(model_data, certificate_data)
         correct = examine(model_data, certificate_data, found, meter, counts, distribution)
         found.correct_at_least, found.share = correct, percentage(correct, found.total)
-        found.statement = found.statement or found.counted()
+        if not found.kind:
+            found.kind, found.statement = "count", found.counted()
         found.verdict = "accepted"
     except (Declined, Rejected) as error:
         found.verdict = "rejected" if isinstance(error, Rejected) else "declined"

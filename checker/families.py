@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from checker.groups import examine_groups
 from checker.meter import Meter
 from checker.rules.distribution import Distribution
 from checker.rules.examine import PROGRAM, examine_program
-from checker.rules.examine_groups import examine_groups
-from checker.rules.examine_sample import examine_sample
-from checker.rules.sample import SAMPLE
+from checker.rules.sample import examine_sample
+from checker.rules.sample_file import SAMPLE
 from checker.verdict import Verdict
 
 # Finds the number of inputs that a certificate proves correct, given the bytes of both files, a
@@ -35,6 +36,4 @@ FAMILIES: tuple[Family, ...] = (
 def examine_of(model_data: bytes, certificate_data: bytes) -> Examine:
     """What examines a certificate of these beginnings."""
     examine = next(family.examine for family in FAMILIES if model_data.startswith(family.start))
-    if certificate_data.startswith(SAMPLE):
-        return lambda *about: examine_sample(examine, *about)
-    return examine
+    return partial(examine_sample, examine) if certificate_data.startswith(SAMPLE) else examine

@@ -4,14 +4,19 @@ from functools import reduce
 from operator import or_
 
 from checker.certificate import Certificate, Group, group_size
+from checker.certificate_file import parse_certificate, require_sizes
 from checker.errors import Rejected
 from checker.meter import PYTHON, Meter
-from checker.models.attention_only import ExactModel
+from checker.models.attention_only import ExactModel, parse_model
 from checker.models.tables import Tables
 from checker.models.terms import Terms
+from checker.rules.distribution import Distribution, state_weight
 from checker.rules.group_rule import Premises, needed_classes, outputs_of
+from checker.rules.margin import decimal
 from checker.rules.registry import group_rule
+from checker.rules.tables import table_rule
 from checker.rules.weigh import Weighing
+from checker.verdict import Verdict
 
 
 def certified_inputs(terms: Terms, group: Group) -> int:
@@ -42,16 +47,6 @@ def certified_inputs(terms: Terms, group: Group) -> int:
     return max(0, certified)
 
 
-def require_place(group: Group, model: ExactModel, done: tuple[int, int]) -> None:
-    """Raises `Rejected` unless a group comes after the label and query that are `done`, and is one
-    of the model. Ascending labels and queries make the groups disjoint."""
-    label, first, last = group.label, group.first_query, group.last_query
-    if (label, first) <= done:
-        raise Rejected(f"{group}: expected groups in ascending order, without overlap")
-    if label >= model.vocabulary or not (first <= last < label or first == last == label):
-        raise Rejected(f"{group}: expected queries below the label, or the label alone")
-
-
 def check_claims(
     model: ExactModel, sha256: str, certificate: Certificate, meter: Meter,
     counts: list[int], weighing: Weighing | None = None,
@@ -70,10 +65,16 @@ def check_claims(
     lines = sum(1 + len(group.checks) for group in certificate.groups)
     meter.add("embedding", 0, 160 * numbers + 16 * PYTHON * lines)
     terms = Terms(Tables(model, certificate, meter), certificate.partitions, meter)
-    terms.weighing, correct, done = weighing, 0, (-1, -1)
+    terms.weighing = weighing
+    correct, done = 0, (-1, -1)
     for group in certificate.groups:
-        require_place(group, model, done)
-        done = group.label, group.last_query
+        label, first, last = group.label, group.first_query, group.last_query
+        # Ascending labels and queries make the groups disjoint.
+        if (label, first) <= done:
+            raise Rejected(f"{group}: expected groups in ascending order, without overlap")
+        if label >= model.vocabulary or not (first <= last < label or first == last == label):
+            raise Rejected(f"{group}: expected queries below the label, or the label alone")
+        done = (label, last)
         found = certified_inputs(terms, group)
         counts.append(found)
         if group.correct > found:
@@ -81,4 +82,31 @@ def check_claims(
             raise Rejected(f"{group}: claimed {claimed}, found {found}")
         correct += group.correct
     certificate.require_correct(correct, "groups")
+    return correct
+
+
+def describe_model(found: Verdict, model: ExactModel) -> None:
+    """Says which model a verdict is about, and of which inputs."""
+    found.total, found.task = model.total, model.task
+    found.tokens, found.positions = model.vocabulary, model.positions
+
+
+def examine_groups(
+    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter,
+    counts: list[int], distribution: Distribution | None,
+) -> int:
+    """The number of inputs proved correct of a model of version 1; `found` says of which."""
+    model = parse_model(model_data)
+    describe_model(found, model)
+    certificate = parse_certificate(certificate_data)
+    found.margin = decimal(certificate.margin)
+    require_sizes(certificate, model)
+    rules = {check.rule for group in certificate.groups for check in group.checks}
+    found.took_part(Terms, *(table_rule(table).check for table in certificate.tables))
+    found.took_part(check_claims, *(group_rule(rule).check for rule in rules))
+    weighing = None if distribution is None else Weighing(distribution, model, meter)
+    sha256 = found.model_sha256
+    correct = check_claims(model, sha256, certificate, meter, counts, weighing)
+    if weighing is not None:
+        state_weight(found, weighing.distribution, weighing.certified, weighing.total)
     return correct

@@ -34,8 +34,8 @@ def parse_header(reader: Reader, version: str) -> Header:
     """The header of a certificate of this version."""
     reader.take("compact-proofs-certificate", version, "\n")
     model_sha256 = parse_model_sha256(reader)
-    numbers = reader.take("correct", NATURAL, "\n")
-    return Header(model_sha256, *numbers, margin=parse_margin(reader))
+    [correct] = reader.take("correct", NATURAL, "\n")
+    return Header(model_sha256, correct, margin=parse_margin(reader))
 
 
 def parse_model_sha256(reader: Reader) -> str:

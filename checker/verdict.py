@@ -38,7 +38,7 @@ class Verdict:
     correct_at_least: int = 0
     total: int = 0
     share: str = ""
-    kind: str = "count"
+    kind: str = ""
     statement: str = ""
     margin: str = ""
     further: dict[str, int | str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Verdict:
 
     def correctly(self) -> str:
         """What is accepted of inputs that are correct."""
-        by = "" if self.margin in ("", "0") else f" by a margin above {self.margin}"
+        by = f" by a margin above {self.margin}" if self.margin not in ("", "0") else ""
         return f"classified correctly{by}"
 
     def counted(self) -> str:
@@ -81,5 +81,5 @@ class Verdict:
             about = f"task {self.task}, inputs {self.inputs}, {self.model}"
         length, rules = f"proved in {self.operations} operations", ", ".join(self.unverified_rules)
         length += f", unverified rules: {rules}" if rules else ""
-        statement = self.statement or self.counted()
-        return f"accepted: {statement}, {about}, {length}, model {self.model_sha256}"
+        claim = self.statement or self.counted()
+        return f"accepted: {claim}, {about}, {length}, model {self.model_sha256}"

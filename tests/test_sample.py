@@ -28,7 +28,7 @@ from checker.numbers.balls import Precision
 from checker.rules.binomial import tail_is_at_most
 from checker.rules.draw import draw, drawn
 from checker.rules.evaluate import certified_inputs
-from checker.rules.sample import parse_sample
+from checker.rules.sample_file import parse_sample
 from compact_proofs.command_line import main
 from fuzzing.models import max_model, model_file, random_model
 from fuzzing.oracle import Oracle

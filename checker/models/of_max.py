@@ -14,8 +14,8 @@ FULL = "full"
 
 def program_of(model: ExactModel) -> Program:
     """The program that gives the logits of `model` (`docs/semantics.md`), and its inputs."""
-    positions, tokens = tuple(range(model.positions)), tuple(range(model.vocabulary))
-    inputs = Inputs((tokens,) * len(positions), Max((), positions))
+    every, positions = tuple(range(model.vocabulary)), tuple(range(model.positions))
+    inputs = Inputs((every,) * model.positions, Max((), positions))
     steps: tuple[Step, ...] = (
         Embed(0),
         Constant(1),

@@ -77,24 +77,25 @@ def certain(balls: list[Ball], labels: Array, margin: int = 0) -> Array:
 
 
 def certified_inputs(
-    plan: Plan,
-    passes: Sequence[Precision],
-    listed: Listed,
-    meter: Meter,
+    plan: Plan, passes: Sequence[Precision], listed: Listed, meter: Meter,
     margin: Margin = NO_MARGIN,
 ) -> Array:
     """Which of the listed inputs are certainly correct, by more than a margin, in one of the
     passes."""
-    labels, found = listed.labels, np.zeros(len(listed.labels), dtype=bool)
+    numbers, labels = listed.numbers, listed.labels
+    undecided = np.arange(len(labels))
     for precision in passes:
-        size, less = plan.inputs(precision), units(margin, precision.bits)
-        undecided = np.arange(len(labels))[~found]
+        size, left = plan.inputs(precision), np.zeros(len(undecided), dtype=bool)
         for start in range(0, len(undecided), size):
             some = undecided[start : start + size]
-            if less:
+            if margin != NO_MARGIN:
                 meter.add("margin", len(some) * labels.shape[1], 0)
-            balls = logits(plan, precision, listed.numbers[some], meter)
-            found[some] = certain(balls, labels[some], less)
+            balls = logits(plan, precision, numbers[some], meter)
+            less = units(margin, precision.bits)
+            left[start : start + size] = ~certain(balls, labels[some], less)
+        undecided = undecided[left]
+    found = np.ones(len(labels), dtype=bool)
+    found[undecided] = False
     return found
 
 

@@ -4,7 +4,7 @@ Premises: a dyadic t > 0. Conclusion: what is claimed of inputs holds with "the 
 exceeds every other one by more than t" in place of "is greater than every other one". The label's
 logit is taken less t, rounded down, wherever it is compared; as t is the same for all inputs, this
 is its direct path less t in max-of-K. Failure: none. Operations: one subtraction for each entry of
-the table EU, or for each answer of an input of a program, in each pass that tries it.
+the table EU, or for each answer of an input of a program.
 """
 
 from checker.numbers.rounding import shift_up

@@ -7,69 +7,30 @@ the file that say this and name the model (`checker.rules.draw`), and evaluated 
 or less where the share of sampled inputs that are correct is p (`tail_is_at_most`), then p is a
 lower bound of that share, with confidence 1 - 1 / q: the bound of Clopper and Pearson, or a smaller
 one. Failure: fewer samples are found correct than claimed; a share for which k of n are more
-probable; nothing to sample. Operations: one for each attempt to draw a sample.
+probable; nothing to sample.
+Operations: one for each attempt to draw a sample.
 """
 
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable
 
-from checker.errors import Rejected
-from checker.header import parse_model_sha256
-from checker.meter import PYTHON, Meter
+from checker.certificate_file import parse_certificate
+from checker.errors import Declined, Rejected
+from checker.groups import describe_model
+from checker.header import Header
+from checker.meter import MAX_PROGRAM_OPERATIONS, PYTHON, Meter
+from checker.models.attention_only import parse_model
 from checker.models.evaluation import Plan
-from checker.models.program import Program
+from checker.models.of_max import program_of
+from checker.models.program import Program, parse_program
 from checker.numbers.balls import Precision
 from checker.rules.binomial import tail_is_at_most
-from checker.rules.draw import Certified, draw
-from checker.rules.evaluate import Sizes, certified_inputs, parse_passes, require_weights
-from checker.text import NATURAL, Reader
-
-# How a certificate of this kind begins, and where its own part ends.
-SAMPLE, END = b"compact-proofs-sample 1\n", b"\nend\n"
-# The lines that the samples are derived from.
-CLAIM_LINES = 5
-MAX_SAMPLES = 2**20
-MAX_ONE_IN = 2**62
-MAX_PLACES = 64
-
-
-@dataclass(frozen=True)
-class Sample:
-    """That `right` or more of so many `samples`, derived from `seed`, are correct, and that a lower
-    bound of the share of sampled inputs that are so is numerator / 2**places, with an error of one
-    in `one_in`. `certificate` is that of the other inputs, or empty."""
-
-    model_sha256: str
-    samples: int
-    one_in: int
-    seed: bytes
-    right: int
-    share: tuple[int, int]
-    passes: tuple[Sizes, ...]
-    certificate: bytes
-
-
-def parse_sample(data: bytes) -> Sample:
-    """The claim that `data` denotes; it is read without its model. Raises `Declined`."""
-    head, end, certificate = data.partition(END)
-    reader = Reader(head + end, "certificate")
-    reader.take("compact-proofs-sample", "1", "\n")
-    model_sha256 = parse_model_sha256(reader)
-    [samples] = reader.take("samples", (1, MAX_SAMPLES, "max_samples"), "\n")
-    [one_in] = reader.take("one_in", (2, MAX_ONE_IN, "max_one_in"), "\n", "certificate")
-    if certificate:
-        reader.word(sha256(certificate).hexdigest())
-    else:
-        reader.word("none")
-    [right] = reader.take("\n", "right", (0, samples), "\n")
-    numerator, places = reader.take("share", NATURAL, (0, MAX_PLACES, "max_places"), "\n")
-    if numerator > 1 << places or (numerator % 2 == 0 and (numerator or places)):
-        raise reader.fail("a share from 0 to 1, odd / 2**places or 0 0, before here")
-    passes = parse_passes(reader)
-    reader.end()
-    seed = sha256(b"".join(data.splitlines(keepends=True)[:CLAIM_LINES])).digest()
-    share = numerator, places
-    return Sample(model_sha256, samples, one_in, seed, right, share, passes, certificate)
+from checker.rules.certificate import parse_claim
+from checker.rules.distribution import Distribution
+from checker.rules.draw import Certified, by_groups, by_intervals, draw
+from checker.rules.evaluate import certified_inputs, require_weights
+from checker.rules.examine import PROGRAM, describe_program
+from checker.rules.sample_file import Sample, parse_sample
+from checker.verdict import Verdict, percentage
 
 
 def count_right(program: Program, sample: Sample, certified: Certified, meter: Meter) -> int:
@@ -89,3 +50,79 @@ def require_share(sample: Sample, meter: Meter) -> None:
         least = f"{sample.right} or more of {sample.samples} correct"
         what = f"sample: share {numerator} / 2**{places}: expected a probability of {least}"
         raise Rejected(f"{what} of 1 / {sample.one_in} or less, found more")
+
+
+def examine_sample(
+    examine: Callable[[bytes, bytes, Verdict, Meter, list[int], None], int],
+    model_data: bytes,
+    certificate_data: bytes,
+    found: Verdict,
+    meter: Meter,
+    counts: list[int],
+    distribution: Distribution | None,
+) -> int:
+    """The number of inputs proved correct by the certificate of some inputs, if there is one, which
+    `examine` examines; `found` says what is stated of all."""
+    sample = parse_sample(certificate_data)
+    Header(sample.model_sha256, 0).require_model(found.model_sha256)
+    if distribution is not None:
+        raise Declined("distribution: expected a certificate without samples")
+    certificate = sample.certificate
+    correct = examine(model_data, certificate, found, meter, counts, None) if certificate else 0
+    meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
+    program, certified, inside = strata(model_data, certificate, found, meter)
+    sampled = found.total - inside
+    if not sampled:
+        raise Declined("sample: all inputs are certified, none is left to sample")
+    if found.margin not in ("", "0"):
+        raise Declined("sample: expected a certificate without a margin")
+    counts.append(count_right(program, sample, certified, meter))
+    if sample.right > counts[-1]:
+        tried = f"{sample.right} of {sample.samples} correct"
+        raise Rejected(f"sample: claimed {tried}, found {counts[-1]}")
+    require_share(sample, meter)
+    state_sample(found, sample, correct, inside)
+    return correct
+
+
+def strata(
+    model_data: bytes, certificate: bytes, found: Verdict, meter: Meter
+) -> tuple[Program, Certified, int]:
+    """The model as a program, which inputs are in groups or intervals of the certificate, and how
+    many; `found` says of which model."""
+    if model_data.startswith(PROGRAM):
+        program = parse_program(model_data)
+        describe_program(found, program)
+        found.total = program.inputs.count(meter)
+        if certificate:
+            return program, *by_intervals(program.inputs, parse_claim(certificate), meter)
+    else:
+        model = parse_model(model_data)
+        program = program_of(model)
+        describe_model(found, model)
+        if certificate:
+            return program, *by_groups(model, parse_certificate(certificate))
+    return program, lambda numbers, rows, labels: labels[:, 0] < 0, 0
+
+
+def state_sample(found: Verdict, sample: Sample, proved: int, inside: int) -> None:
+    """States what a sample says of all inputs; so many of those `inside` the certificate's groups
+    or intervals are `proved` correct."""
+    (numerator, places), outside = sample.share, found.total - inside
+    least = proved - (-numerator * outside >> places)
+    of_all = f"at least {least} of {found.total} inputs ({percentage(least, found.total)})"
+    confidence = f"1 - 1/{sample.one_in}"
+    drawn = f"{sample.right} of {sample.samples} samples of the other {outside} are correct"
+    found.kind, found.statement = "statistical", (
+        f"statistical: with confidence {confidence} in samples that SHA-256 draws for this claim, "
+        f"{of_all} are classified correctly: {proved} of {inside} are proved, {drawn}"
+    )
+    found.further = {
+        "confidence": confidence,
+        "samples": sample.samples,
+        "samples_correct": sample.right,
+        "sampled_inputs": outside,
+        "share_of_sampled_at_least": f"{numerator}/{1 << places}",
+        "statistically_at_least": least,
+    }
+    found.took_part(state_sample)
