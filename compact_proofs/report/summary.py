@@ -108,9 +108,9 @@ def _verdicts(subject: Subject) -> Table:
     rows = []
     for proof in subject.proofs:
         verdict = proof.verdict
-        numbers = [f"{verdict.correct_at_least:,}", verdict.share] if proof.accepted else ["", ""]
+        numbers = [f"{verdict.correct_at_least:,}", verdict.share] if proof.counts else ["", verdict.kind]
         rows.append([proof.name, verdict.verdict, *numbers, f"{verdict.operations:,}"])
-    columns = ["certificate", "verdict", "correct at least", "of all", "operations"]
+    columns = ["certificate", "verdict", "correct", "of all", "operations"]
     return Table("Verdicts:", columns, rows, ("certificate", "verdict"))
 
 
@@ -127,7 +127,7 @@ def _left_out(proof: Proof) -> Table:
         for one in proof.lost[:SHOWN]
     ]
     title = f"{proof.name} leaves inputs out: {lost:,}, in this number of groups: {len(proof.lost):,}; the largest:"
-    return Table(title, ["label", "queries", "inputs", "left out", "outputs that win"], rows, ("outputs that win",))
+    return Table(title, ["label", "queries", "inputs", "lost", "outputs that win"], rows, ("outputs that win",))
 
 
 def _wrong(facts: ModelFacts) -> Table:
