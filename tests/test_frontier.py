@@ -425,6 +425,15 @@ def test_the_baseline_of_untrained_weights_is_drawn(rows: list[Row]) -> None:
     assert not [line for axes in picture(rows).axes for line in axes.lines if line.get_linestyle() == ":"]
 
 
+def test_the_page_says_what_is_proved_of_untrained_weights() -> None:
+    models = untrained_points(64**4).values()
+    whole = [min(count for count, share in points if share == 1) / 1e6 for points in models]
+    part = max(share for points in models for _, share in points if share < 1)
+    page = " ".join((ROOT / "docs" / "frontier.md").read_text(encoding="utf-8").split())
+    assert f"For all of it they need {min(whole):.0f} to {max(whole):.0f} million operations" in page
+    assert f"with fewer prove at most {100 * part:.0f} in a hundred of it" in page
+
+
 def test_the_best_published_bound_of_a_class_is_shown() -> None:
     spec = importlib.util.spec_from_file_location("by_class", ROOT / "benchmarks" / "frontier_by_class.py")
     assert spec and spec.loader
