@@ -371,7 +371,9 @@ def test_noise_of_the_tiny_model_is_proved(tmp_path: Path, monkeypatch: pytest.M
     drawn = read_csv(tmp_path / "noise.csv", noise.DrawRow)
     directions = read_csv(tmp_path / "directions.csv", noise.DirectionRow)
     statistics = read_csv(tmp_path / "noise_tables.csv", noise.TableRow)
-    assert noise.noise(shipped_model("tiny"), tmp_path / "noise", Workers(1), How(), 2) == (drawn, directions)
+    again = {"weights": shipped_model("tiny"), "output": tmp_path / "noise", "how": How()}
+    assert noise.draw_row(("OV", "1"), **again) == drawn[-1]
+    assert noise.direction_row(("EU", 2), **again) == directions[-1]
     assert {(row.circuit, row.statistic) for row in statistics} == {
         (circuit, name) for circuit in ("QK", "OV", "EU") for name in ("rms", "largest", "row difference", "charged")
     }
