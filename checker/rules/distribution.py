@@ -17,7 +17,7 @@ import numpy as np
 
 from checker.errors import Declined
 from checker.inputs import MAX_TOKEN, Inputs, Listed
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.numbers.rounding import Array
 from checker.text import MAX_POSITIONS, Reader
 from checker.verdict import Verdict, percentage
