@@ -222,6 +222,27 @@ def test_every_strategy_has_a_row() -> None:
     assert all(all(row) for row in rows)
 
 
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "auto"])
+def test_unexplained_dimensions_are_the_numbers_that_a_proof_depends_on(strategy: str) -> None:
+    """Entries of tables, or of hints and a bound for each row, column and norm between (docs/strategies.md)."""
+    vocabulary, outputs, positions, _, _ = SIZES[1]
+    data = model_file(capable_model(SIZES[1], seed=1))
+    certificate = parse_certificate(prove(data, strategy))
+    dimensions = costs.unexplained_dimensions(strategy)
+    found = costs.evaluate(dimensions, costs.totals(parse_model(data), certificate, False))
+    if strategy in ("trivial", "brute-force"):
+        assert found == (0 if strategy == "trivial" else vocabulary**positions * outputs)
+        return
+    expected = positions * (vocabulary + outputs)
+    for name, table in zip(TABLES, certificate.tables, strict=True):
+        columns = vocabulary if name == "QK" else outputs
+        norms = sum(factor.norm is not None for factor in table)
+        hints = [matrix for factor in table for matrix in factor.hint or ()]
+        entries = sum(hint.rows * hint.columns for hint in hints)
+        expected += vocabulary + columns + norms + entries if table else vocabulary * columns
+    assert found == expected
+
+
 # The pages
 
 

@@ -1,21 +1,24 @@
 """The page about mutation testing explains survivors of the code as it is, and counts those that it lists."""
 
+import json
 import re
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "mutation"))
 
-from report import changed_lines, changes_strictness, explained, function_of  # noqa: E402
+from report import changed_lines, changes_strictness, explained, function_of, sample  # noqa: E402
 
 PAGE = (ROOT / "docs" / "mutation_testing.md").read_text(encoding="utf-8")
 
 
-def figure(name: str) -> int:
-    """The number in a row of the table of figures."""
-    [cell] = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", PAGE, flags=re.MULTILINE)
-    return int(cell.replace(",", ""))
+def figures(name: str) -> list[int]:
+    """The numbers in a row of the table of figures, one for each run."""
+    [cells] = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", PAGE, flags=re.MULTILINE)
+    return [int(cell.replace(",", "")) for cell in cells.split("|")]
 
 
 def test_every_survivor_changes_a_line_of_the_code() -> None:
@@ -32,7 +35,23 @@ def test_every_survivor_changes_a_line_of_the_code() -> None:
 
 
 def test_survivors_are_counted() -> None:
-    assert figure("survivors listed below, in functions") == len(explained(PAGE))
+    assert sum(figures("survivors listed below, in functions")) == len(explained(PAGE))
+
+
+def test_every_mutant_has_one_end() -> None:
+    ends = ("killed by a test", "killed by the limit of time", "survivors that change `strict`")
+    ends = (*ends, "survivors listed below, in functions")
+    assert figures("mutants") == [sum(column) for column in zip(*map(figures, ends), strict=True)]
+
+
+def test_a_sample_is_every_so_manieth_mutant_of_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "mutants" / "checker"
+    folder.mkdir(parents=True)
+    keys = [f"checker.b.x_f__mutmut_{i}" for i in range(1, 12)] + ["checker.a.x_g__mutmut_1"]
+    (folder / "b.py.meta").write_text(json.dumps({"exit_code_by_key": dict.fromkeys(keys, 1)}))
+    (folder / "c.py.meta").write_text(json.dumps({"exit_code_by_key": {"fuzzing.judge.x_h__mutmut_1": 0}}))
+    monkeypatch.chdir(tmp_path)
+    assert sample(5) == ["checker.a.x_g__mutmut_1", "checker.b.x_f__mutmut_5", "checker.b.x_f__mutmut_10"]
 
 
 def test_names_and_diffs_are_read_as_mutmut_writes_them() -> None:

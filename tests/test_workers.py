@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
@@ -12,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from compact_proofs.shipped import shipped_model
-from compact_proofs.workers import uninterrupted
+from compact_proofs.workers import end, end_with_parent, uninterrupted
 
 COMMAND = [sys.executable, "-m", "compact_proofs"]
 # A process of its own ends within a moment; this is for a machine that has a lot to do.
@@ -117,6 +119,34 @@ def test_a_worker_that_is_killed_is_named_in_one_line(tmp_path: Path) -> None:
         assert within_patience(lambda: not tree.alive()), tree.alive()
     finally:
         tree.end()
+
+
+def start_another(report: Connection) -> None:
+    """A worker that has started a process of its own, and waits for it."""
+    end_with_parent()
+    with subprocess.Popen(["sleep", "600"]) as other:
+        report.send(other.pid)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_a_worker_has_started_ends_with_it() -> None:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs Linux's /proc")
+    context = get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    worker = context.Process(target=start_another, args=(sending,))
+    worker.start()
+    other = receiving.recv()
+    assert is_running(other)
+    end([worker])
+    worker.join()
+    assert within_patience(lambda: not is_running(other))
 
 
 def test_a_signal_waits_for_the_end_of_the_block() -> None:
