@@ -28,6 +28,7 @@ from checker.models.attention_only import parse_model
 from compact_proofs.commands import export
 from compact_proofs.isolated import CheckerFailed, check_isolated
 from compact_proofs.own_strategies import installed_strategies, own_strategy
+from compact_proofs.places import located
 from compact_proofs.shipped import shipped_model
 from compact_proofs.workers import worker_pool
 from model_export.output_files import require_output, write_whole
@@ -128,7 +129,7 @@ def frontier(
             data = read(str(path))
             total = parse_model(data).total
         except Declined as error:
-            raise Declined(f"{path}: {error}") from error
+            raise Declined(f"{path}: {located(str(error), data, model_name=path)}") from error
         results = output / "results" / model_hash(data)[:16] / code_version()[:16]
         for strategy in dict.fromkeys([*STRATEGIES, *installed_strategies(), *own]):
             if strategy == BRUTE_FORCE and total > MAX_TRIED_INPUTS:

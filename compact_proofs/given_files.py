@@ -9,6 +9,7 @@ from pathlib import Path
 
 from checker.__main__ import printable, read
 from compact_proofs.commands import export
+from compact_proofs.places import advice
 from compact_proofs.shipped import shipped_model, shipped_models
 
 MODEL, ANY = b"compact-proofs-model ", b"compact-proofs-"
@@ -32,8 +33,8 @@ def given_models(names: Sequence[str]) -> list[GivenModel]:
     A name is an exact model, a certificate, a folder with certificates (`*.certificate`, at any depth), or a shipped
     model. A certificate in a folder is left out if it is of none of the models.
 
-    Raises `OSError` for a file that cannot be read, and `ValueError` for a certificate of none of the models, or if
-    there is no model.
+    Raises `OSError` for a file that cannot be read, and `ValueError` for weights, for a certificate of none of the
+    models, or if there is no model.
     """
     models: dict[str, GivenModel] = {}
     certificates: dict[bytes, tuple[str, bool]] = {}
@@ -69,4 +70,7 @@ def _files(name: str) -> list[tuple[str, bytes, bool]]:
             path = Path(folder) / f"{name}.model"
             export(shipped_model(name), path)
             return [(path.name, path.read_bytes(), True)]
-    return [(name, read(name), True)]
+    data = read(name)
+    if not data.startswith(ANY) and advice(name):
+        raise ValueError(f"{name}: not an exact model{advice(name)}")
+    return [(name, data, True)]

@@ -17,6 +17,7 @@ import compact_proofs
 from checker import check as kernel_check
 from checker.errors import Declined
 from compact_proofs import Certificate, Model, Verdict, check, evaluate, export, prove, strategy
+from compact_proofs.command_line import main
 from compact_proofs.places import place
 from compact_proofs.shipped import shipped_model
 from compact_proofs.verified import Disagreement, VerifiedVerdict
@@ -226,7 +227,9 @@ def test_lines_and_columns_of_damaged_files(tiny: Model, certificate: Certificat
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.npz", "w.pt", "w.pth"])
-def test_weights_are_to_be_exported_first(name: str, certificate: Certificate, tmp_path: Path) -> None:
+def test_weights_are_to_be_exported_first(
+    name: str, certificate: Certificate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / name
     path.write_bytes(shipped_model("tiny").read_bytes())
     advice = f"{name} holds weights, export it first: compact-proofs export {name} -o w.model"
@@ -234,6 +237,9 @@ def test_weights_are_to_be_exported_first(name: str, certificate: Certificate, t
     for function in (lambda: prove(path, "exact"), lambda: evaluate(path)):
         with pytest.raises(Declined, match=re.escape(advice) + "$"):
             function()
+    for command in (["inspect"], ["bundle", "-o", tmp_path / "b"], ["frontier", "-o", tmp_path / "f"]):
+        assert main([*map(str, command), str(path)]) == 2
+        assert capsys.readouterr().err.endswith(f"{advice}\n")
 
 
 def test_folding_and_centring_are_seen() -> None:
