@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from certificates.certificate_file import format_margin
+from certificates.progress import part, steps
 from certificates.prover import Proof
 from checker.errors import Declined
 from checker.header import model_hash
@@ -15,6 +17,8 @@ from checker.numbers.balls import Precision
 from checker.rules.evaluate import MAX_BITS, MAX_VALUE_BITS, Evaluate, Sizes, certified_inputs
 from checker.rules.margin import NO_MARGIN, Margin
 
+# Sequences of a piece of all, and how many pieces there are at the most.
+PIECE, MOST_PIECES = 2**14, 64
 # Bits of a first pass to choose from: the fewer, the faster, up to 28 above all.
 LADDER = (16, 20, 22, 24, 26, 28, 38, 48, 56, 80, 128, 256)
 # What undecided inputs are tried again with, beyond the first pass.
@@ -32,13 +36,24 @@ def prove_evaluate(model_data: bytes, margin: Margin = NO_MARGIN) -> Proof:
     if program.inputs.sequences > MAX_SEQUENCES:
         size = f"{program.inputs.sequences} sequences, limit max_sequences = {MAX_SEQUENCES}"
         raise Declined(f"strategy evaluate: {size}")
-    passes = choose_passes(program, margin)
-    last = program.inputs.sequences - 1
-    meter = unlimited()
-    correct = count(program, passes, [(0, last)], meter, margin)
-    proof = Evaluate(tuple(passes), ((0, last, correct),))
+    with part("evaluate", 0, 0.05):
+        passes = choose_passes(program, margin)
+    meter, intervals = unlimited(), pieces(program.inputs.sequences)
+    with part("evaluate", 0.05, 1):
+        found = counts(program, passes, intervals, meter, margin)
+    correct = sum(found)
+    each = ((first, last, found[i]) for i, (first, last) in enumerate(intervals))
+    proof = Evaluate(tuple(passes), tuple(each))
     certificate = format_claim(model_hash(model_data), correct, proof, margin).encode("ascii")
     return Proof(certificate, correct, meter.operations, meter.machine_operations)
+
+
+def pieces(sequences: int) -> list[tuple[int, int]]:
+    """All sequences as intervals of about the same size; several where there are many, so that whoever tries or checks
+    them can tell how far that is."""
+    number = min(MOST_PIECES, max(1, sequences // PIECE))
+    cuts = [sequences * i // number for i in range(number + 1)]
+    return [(first, end - 1) for first, end in pairwise(cuts)]
 
 
 def sizes(bits: int) -> Sizes:
@@ -61,13 +76,26 @@ def count(
     margin: Margin = NO_MARGIN,
 ) -> int:
     """How many inputs among the sequences of the intervals the kernel certifies, by more than a margin."""
+    return sum(counts(program, passes, intervals, meter, margin))
+
+
+def counts(
+    program: Program,
+    passes: Sequence[Sizes],
+    intervals: Sequence[tuple[int, int]],
+    meter: Meter,
+    margin: Margin = NO_MARGIN,
+) -> list[int]:
+    """The same interval by interval."""
     plan = Plan(program, meter)
     precisions = [Precision(program.tensors, each) for each in passes]
-    return sum(
-        int(certified_inputs(plan, precisions, listed, meter, margin).sum())
-        for first, last in intervals
-        for listed in program.inputs.listed(first, last, meter)
-    )
+    return [
+        sum(
+            int(certified_inputs(plan, precisions, listed, meter, margin).sum())
+            for listed in program.inputs.listed(first, last, meter)
+        )
+        for first, last in steps("evaluate", intervals)
+    ]
 
 
 def choose_passes(program: Program, margin: Margin = NO_MARGIN) -> list[Sizes]:

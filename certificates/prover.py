@@ -211,7 +211,8 @@ class CappedMeter(Meter):
 
 
 class Ledger:
-    """Groups of a certificate in the making, in ascending order, with what the kernel counts for them."""
+    """Groups of a certificate in the making, in ascending order of label and queries, with what the kernel counts for
+    them, in operations (`docs/operations.md`)."""
 
     def __init__(self, prover: Prover) -> None:
         self.prover, self._claimed = prover, list[Group]()

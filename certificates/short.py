@@ -56,7 +56,12 @@ Cuts = Mapping[str, Cut]
 
 
 def low_rank_tables(model: ExactModel, cuts: Cuts) -> tuple[Table, ...]:
-    """The table claims of a certificate: low rank as `cuts` says, exact where it says nothing."""
+    """The table claims of a certificate: low rank as `cuts` says, exact where it says nothing.
+
+    Of the tables QK [query, token], OV [token, output] and EU [query, output], each is a product of matrices, which is
+    cut into factors; of each factor a part of low rank is computed, and a bound of what that leaves (`docs/rules.md`,
+    after Gross et al., arXiv 2406.11779, section 4 and appendix). The search for that part is in floating point.
+    """
     paths = table_paths(model)
     tables: list[Table] = []
     for name in TABLES:

@@ -61,6 +61,12 @@ __all__ = [
 # The modules of names that are in another one than the others.
 MODULES = {"demo": "demonstration", "Certificate": "objects", "Model": "objects", "Verdict": "objects"}
 
+
+def __dir__() -> list[str]:
+    """The names above, for whoever completes them."""
+    return __all__
+
+
 # Not seen by type checkers, for which every name would be there.
 if not TYPE_CHECKING:
 

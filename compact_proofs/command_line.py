@@ -40,7 +40,7 @@ from compact_proofs.isolated import (
     run_capped,
 )
 from compact_proofs.lazy import lazy_module
-from compact_proofs.places import located
+from compact_proofs.places import Counts, located
 from compact_proofs.shipped import MODEL, OUTPUT, shipped_models
 from compact_proofs.terminal import (
     OutputLost,
@@ -70,6 +70,7 @@ EXTRAS = {
     "matplotlib": ("Matplotlib", "frontier"),
     "torch": ("PyTorch", "train"),
     "hypothesis": ("Hypothesis", "fuzz"),
+    "altair": ("Altair", "report"),
     "distributed": ("Dask", "cluster"),
 }
 # Random inputs of an estimate, and where they start.
@@ -445,7 +446,7 @@ def check(
         if caps != Caps():
             code = _check_capped(model, certificate, as_json, distribution, kernel, caps)
         elif kernel == "python":
-            code = _show(_judged(model, certificate, distribution), as_json)
+            code = _show(_judged(model, certificate, distribution, bar.part), as_json)
         else:
             code = _check_verified(model, certificate, as_json, compare=kernel == "both")
     # Printed only now, because on a terminal the progress bar would be in the way.
@@ -455,14 +456,16 @@ def check(
     return code
 
 
-def _judged(model: str, certificate: str, distribution: str | None) -> checker.Verdict:
+def _judged(
+    model: str, certificate: str, distribution: str | None, watcher: Callable[[str, float], None]
+) -> checker.Verdict:
     """The kernel's verdict on two files, or three, each read once, with line and column where it has a place."""
     try:
         files = contents(model), contents(certificate)
         weights = None if distribution is None else contents(distribution)
     except Declined as error:
         return checker.Verdict("declined", str(error))
-    verdict = checker.check(*files, None, weights)
+    verdict = checker.check(*files, Counts(files[1], watcher), weights)
     return replace(verdict, reason=located(verdict.reason, *files, model))
 
 
@@ -848,7 +851,8 @@ def study(
             found_by_part[part] = asdict(report)
             continue
         for found in report.tables:
-            print_table(list(found.columns), [list(row) for row in found.rows], words=tuple(found.words))
+            rows, optional = [list(row) for row in found.rows], tuple(found.optional)
+            print_table(list(found.columns), rows, words=tuple(found.words), optional=optional)
             say()
         for line in report.lines:
             say(line)

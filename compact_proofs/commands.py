@@ -1,6 +1,7 @@
 """The commands as functions, on files and on objects. Each package does its own work; nothing is decided here."""
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -83,7 +84,8 @@ def export(
     `read`. Weights in memory become a program as well where they are no such model of max and their configuration
     tells tokens and positions: then any token may stand at each of the (first) `positions`.
 
-    Raises `model_export.errors.UnsupportedWeights`, which names the tensor or key, and `OSError`.
+    Raises `model_export.errors.UnsupportedWeights`, which names the tensor or key, `ValueError` for arguments that do
+    not go together, and `OSError`.
     """
     path = None if output is None else Path(output)
     if path is not None:
@@ -99,7 +101,7 @@ def export(
         made = _export_max(renamed, wanted, positions, agreed)
     else:
         made = _export_module(renamed, wanted, positions, agreed)
-    made = replace(made, prepared=preparation(without_prefixes(checkpoint.tensors), checkpoint.configuration))
+    made = replace(made, prepared=preparation(renamed.tensors, checkpoint.configuration))
     if path is not None:
         made.save(path)
     return made
@@ -143,7 +145,8 @@ def _export_module(
     except (UnsupportedWeights, ValueError) as refused:
         tokens = _any_tokens(checkpoint.configuration or {}, positions)
         if tokens is None:
-            raise
+            advice = "for other transformers give tokens, a task and a configuration, docs/weights.md"
+            raise UnsupportedWeights(f"{refused} ({advice})") from refused
         try:
             made = _export_program(checkpoint, {"task": TASKS[0], **wanted, "tokens": tokens}, agreed)
         except UnsupportedWeights as error:
@@ -387,9 +390,9 @@ def fuzz(
     compare what it accepts with the truth by brute force; returns the report (`fuzzing.report`).
 
     What fails is saved in the folder `output`, and its seed in the folder `database`, so that the next
-    run begins with it. Raises `ImportError` without the extra `fuzz`, and `OSError`.
+    run begins with it. `progress` is called with what has been done, from time to time.
 
-    Raises `ImportError` without it, and `OSError`.
+    Raises `ImportError` without the extra `fuzz`, and `OSError`.
     """
     try:
         from fuzzing import campaign, processes, report
@@ -406,7 +409,13 @@ def fuzz(
         database=Path(database),
     )
 
+    start = time.monotonic()
+
     def show(totals: campaign.Totals) -> None:
-        progress(f"{totals.mutants:,} changed certificates, {len(totals.failures)} failures")
+        done = f"{min(totals.mutants, examples)} of {examples} changed certificates" if examples else ""
+        if run.seconds is not None:
+            spent = min(round(run.seconds), int(time.monotonic() - start))
+            done = f"{spent} of {round(run.seconds)} seconds, {totals.mutants:,} changed certificates"
+        progress(f"{done}, {len(totals.failures)} failures")
 
     return report.as_object(run, processes.fuzz(run, show))

@@ -16,11 +16,13 @@ MODEL, ANY = b"compact-proofs-model ", b"compact-proofs-"
 
 @dataclass(frozen=True)
 class GivenModel:
-    """The bytes of a model's file, its name for people, and the paths and bytes of its certificates."""
+    """The bytes of a model's file, its name for people, and the paths and bytes of its certificates. `commands` make
+    the file, in a clone, where it is that of a shipped model."""
 
     name: str
     path: str
     data: bytes
+    commands: tuple[str, ...] = ()
     certificates: list[tuple[str, bytes]] = field(default_factory=list)
 
 
@@ -40,7 +42,8 @@ def given_models(names: Sequence[str]) -> list[GivenModel]:
             if data.startswith(ANY) and not data.startswith(MODEL):
                 certificates.setdefault(data, (path, required))
             else:
-                models.setdefault(sha256(data).hexdigest(), GivenModel(printable(Path(path).stem), path, data))
+                made = GivenModel(printable(Path(path).stem), path, data, _commands(name, path))
+                models.setdefault(sha256(data).hexdigest(), made)
     if not models:
         raise ValueError("no exact model is given")
     for data, (path, required) in certificates.items():
@@ -50,6 +53,11 @@ def given_models(names: Sequence[str]) -> list[GivenModel]:
         elif required:
             raise ValueError(f"{path}: it is a certificate of none of the models given, but of {claimed[:64]!r}")
     return list(models.values())
+
+
+def _commands(name: str, path: str) -> tuple[str, ...]:
+    """What makes the file of a shipped model that was given by its name."""
+    return () if name == path else (f"compact-proofs export models/{name}.safetensors -o {path}",)
 
 
 def _files(name: str) -> list[tuple[str, bytes, bool]]:

@@ -1,16 +1,33 @@
-"""Where in a file something is wrong: the kernel counts tokens, people lines and columns.
+"""Where in a file something is wrong, and how far a check has come in it: the kernel counts tokens, people lines and
+columns.
 
 Messages of the kernel are only added to, for people to read; what is in a verdict file of the kernel stays as it is.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import PurePath
 
 # Suffixes of files with weights, which are to be exported before anything else.
 WEIGHTS = (".safetensors", ".npz", ".pt", ".pth")
 TOKEN = re.compile(r"(model|certificate): token (\d+): ")
+# How many groups or intervals a certificate has.
+SECTION = re.compile(rb"^(?:groups|intervals) (\d{1,9})$", re.MULTILINE)
 # What the kernel says of files that are no exact model at all.
 NO_MODEL = re.compile(r"model: (token 1: |not ASCII text|\d+ bytes, limit )")
+
+
+class Counts(list[int]):
+    """What the kernel finds in each group or interval of a certificate, told to a watcher as it comes."""
+
+    def __init__(self, certificate: bytes, watcher: Callable[[str, float], None]) -> None:
+        super().__init__()
+        self._watcher, told = watcher, SECTION.search(certificate)
+        self._total = max(1, int(told[1])) if told else 1
+
+    def append(self, count: int) -> None:
+        super().append(count)
+        self._watcher("check", min(1.0, len(self) / self._total))
 
 
 def place(data: bytes, token: int) -> tuple[int, int]:

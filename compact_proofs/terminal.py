@@ -84,15 +84,18 @@ def print_table(
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, WIDTH) if console.is_terminal else WIDTH
 
-    # No number is cut in two, and no word of a heading.
-    widths = [
-        max(map(len, [*columns[i].split(), *(row[i][:MOST_KEPT] if columns[i] in words else row[i] for row in rows)]))
-        for i in range(len(columns))
-    ]
+    # No number is cut in two, and no word of a heading; where there is room, no heading is.
+    cells = [[row[i][:MOST_KEPT] if column in words else row[i] for row in rows] for i, column in enumerate(columns)]
+    widths = [max(map(len, [*column.split(), *cells[i]])) for i, column in enumerate(columns)]
     left_out: list[int] = []
-    for column in optional:
+    for column in filter(columns.__contains__, optional):
         if sum(widths[i] + BETWEEN for i in range(len(columns)) if i not in left_out) > console.width:
             left_out.append(columns.index(column))
+    whole = [max(width, len(column)) for width, column in zip(widths, columns, strict=True)]
+    if sum(whole[i] + BETWEEN for i in range(len(columns)) if i not in left_out) <= console.width:
+        widths = whole
+    # Rather too wide than cut off.
+    console.width = max(console.width, sum(widths[i] + BETWEEN for i in range(len(columns)) if i not in left_out))
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     shown = [i for i in range(len(columns)) if i not in left_out]
     for i in shown:

@@ -129,11 +129,14 @@ def check_both(model: bytes, certificate: bytes) -> tuple[Verdict, VerifiedVerdi
     """The verdicts of the Python kernel and of the verified checker on the same bytes, which agree.
 
     Raises `Disagreement` where they differ in the verdict, the number of correct inputs, that of all inputs, or
-    what they find in any group; and what `check_verified` raises.
+    what they find in any group; and what `check_verified` raises. Raises `CheckerFailed` where a rule has no proof, so
+    that the verified checker declines what the Python kernel accepts.
     """
     verified = check_verified(model, certificate)
     counts: list[int] = []
     python = check(model, certificate, counts)
+    if python.unverified_rules and verified.verdict == "declined":
+        raise CheckerFailed(f"there is no verdict of both kernels: {verified.reason}")
     if python.verdict != verified.verdict:
         raise _disagreement(python, verified)
     if python.verdict != "declined" and counts != verified.groups:

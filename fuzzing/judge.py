@@ -6,6 +6,7 @@ definitions of `docs/semantics.md`; of the kernel's own objects only the fields 
 `python -m fuzzing.judge MODEL CERTIFICATE` judges two files of a tiny model.
 """
 
+import random
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,8 +23,11 @@ from checker.verdict import Verdict
 from fuzzing.kernel import Found, TooSlow, WatchedKernel
 from fuzzing.models import model_file, read_model
 from fuzzing.oracle import ENCLOSURE_BITS, Oracle, ball
+from fuzzing.weights import random_weights
 
 SECONDS = 10.0
+# Of 256 accepted certificates, about so many are also weighed by a distribution.
+WEIGHED = 64
 MODELS_KEPT = 64
 MAX_EXPONENT = 4000
 EXIT_VERDICTS = ("accepted", "rejected", "declined")
@@ -132,6 +136,14 @@ class Truth:
             self._counts[key] = self._count(label, query, zero, ties=False)
         return self._counts[key]
 
+    def may_be_correct(self, tokens: Sequence[int]) -> bool:
+        """Whether an input is correct, or too close to say."""
+        try:
+            return self.oracle.is_correct(tokens)
+        except ArithmeticError:
+            self.undecided += 1
+            return True
+
     @cached_property
     def correct(self) -> int:
         """How many inputs are correct."""
@@ -194,7 +206,27 @@ class Judge:
             self._judge_group(found, model_data)
         if verdict.verdict == "accepted":
             self._judge_claim(verdict, model_data, certificate_data)
+            digest = sha256(certificate_data).digest()
+            if verdict.correct_at_least and digest[0] < WEIGHED:
+                self._judge_weights(model_data, certificate_data, random.Random(digest))
         return verdict
+
+    def _judge_weights(self, model_data: bytes, certificate_data: bytes, rng: random.Random) -> None:
+        """The same certificate is weighed by a random distribution, which is never more than what is true."""
+        truth = self.truth(model_data)
+        weights = random_weights(rng, truth.oracle.vocabulary, truth.oracle.positions)
+        each = {tokens: weights.of(tokens) for tokens in truth.oracle.inputs()}
+        total = sum(each.values())
+        verdict = self.kernel.check(model_data, certificate_data, weights.file)
+        if not total:
+            if verdict.reason != "distribution: all inputs weigh 0":
+                raise Inconsistent(f"by a distribution of nothing: {verdict.verdict} {verdict.reason}")
+            return
+        if verdict.verdict != "accepted" or verdict.further["weight_total"] != total:
+            raise Inconsistent(f"all inputs weigh {total}, not {verdict.further}: {verdict.reason}")
+        most = sum(weight for tokens, weight in each.items() if weight and truth.may_be_correct(tokens))
+        if int(verdict.further["weight_at_least"]) > most:
+            raise Unsound(f"correct inputs weigh {most}, accepted were {verdict.further['weight_at_least']}")
 
     def _judge_form(self, verdict: Verdict, model_data: bytes) -> None:
         if verdict.verdict not in EXIT_VERDICTS:

@@ -56,11 +56,13 @@ class WatchedKernel:
         self.found.append(Found(group, tuple(terms.partitions), count))
         return count
 
-    def check(self, model: bytes, certificate: bytes) -> Verdict:
-        """The verdict; `found` then holds what it rests on. Raises `TooSlow`."""
+    def check(self, model: bytes, certificate: bytes, *distribution: bytes) -> Verdict:
+        """The verdict, weighed by a distribution if there is one; `found` then holds what it rests on. Raises
+        `TooSlow`."""
         self.found.clear()
         with time_limit(self.seconds):
-            verdict: Verdict = KERNEL.check(model, certificate)
+            weighed = (None, *distribution) if distribution else ()
+            verdict: Verdict = KERNEL.check(model, certificate, *weighed)
         return verdict
 
 

@@ -21,14 +21,20 @@ from certificates.distributions import (
 )
 from certificates.evaluate import prove_evaluate
 from certificates.exact import prove_exact
-from checker import Verdict, check
+from checker import Verdict, check, groups
 from checker.__main__ import main as kernel
+from checker.errors import Declined
+from checker.meter import Meter
 from checker.models.attention_only import parse_model
 from checker.models.program import parse_program
-from checker.rules.distribution import MAX_WEIGHT
+from checker.rules import distribution
+from checker.rules.distribution import MAX_WEIGHT, Distribution
+from checker.rules.weigh import Uncounted, count_by_position
 from compact_proofs import distribution as write_distribution
 from compact_proofs.command_line import main
+from fuzzing import judge as judging
 from fuzzing.certificates import claiming, file_of, random_certificate
+from fuzzing.kernel import WatchedKernel
 from fuzzing.models import max_model, model_file, random_model
 from fuzzing.oracle import Oracle
 from fuzzing.program_oracle import labels_of, read_program, truth
@@ -286,3 +292,30 @@ def test_by_the_command_line(
     assert main(["check", *arguments]) == 0
     assert " of 9261 " in capsys.readouterr().out
     assert main(["distribution", str(tiny_model), "-o", str(path)]) == 2
+
+
+def test_the_fuzzer_judges_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more in what inputs weigh that are certified, or in what all do, is found."""
+    monkeypatch.setattr(judging, "WEIGHED", 256)
+    for name, kind in (("certified", judging.Unsound), ("total", judging.Inconsistent)):
+        with WatchedKernel() as watched:
+            judge = judging.Judge(watched)
+            assert judge.judge(MODEL, CERTIFICATE).verdict == "accepted"
+            stated = distribution.state_weight
+
+            def one_more(found: Verdict, of: Distribution, certified: int, total: int, name: str = name) -> None:
+                stated(found, of, certified + (name == "certified"), total + (name == "total"))  # noqa: B023
+
+            with monkeypatch.context() as patch:
+                patch.setattr(groups, "state_weight", one_more)
+                with pytest.raises(kind):
+                    judge.judge(MODEL, CERTIFICATE)
+
+
+def test_too_many_choices_of_levels_are_declined_by_name() -> None:
+    """Before anything of that size is built."""
+    levels, positions = 40, 30
+    with pytest.raises(Declined, match="distribution: proof longer than max_operations"):
+        count_by_position(
+            [0], [[1]] * levels, [[j + 1] * levels for j in range(positions)], 0, 1, Uncounted(Meter(), 1)
+        )

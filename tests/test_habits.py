@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ import torch
 from matplotlib.figure import Figure
 from test_command_line import run_on_terminal
 
+from certificates.evaluate import pieces
 from certificates.progress import part, steps, watched
 from certificates.strategies import find_proof
+from checker import check
 from compact_proofs.command_line import command, main
 from compact_proofs.frontier_plot import picture
 from compact_proofs.frontier_table import BASELINE, Row
+from compact_proofs.places import Counts
 from compact_proofs.shipped import shipped_model
 from compact_proofs.study.records import read_csv
 from compact_proofs.terminal import WIDTH, print_table
@@ -151,6 +155,22 @@ def test_searches_tell_how_far_they_are(tiny_model: Path) -> None:
             find_proof(tiny_model.read_bytes(), strategy)
         shares = [share for task, share in told if task == told[-1][0]]
         assert len(shares) >= 6 and shares == sorted(shares) and 0 <= shares[0] and shares[-1] < 1, strategy
+
+
+def test_checks_tell_how_far_they_are(tiny_model: Path, tiny_certificate: Path) -> None:
+    told: list[float] = []
+    counts = Counts(tiny_certificate.read_bytes(), lambda task, share: told.append(share))
+    assert check(tiny_model.read_bytes(), tiny_certificate.read_bytes(), counts).verdict == "accepted"
+    assert len(told) == len(counts) > 5 and told == sorted(told) and (told[0] < 0.3, told[-1]) == (True, 1)
+    Counts(b"groups 0\n", lambda task, share: None).append(3)
+
+
+@pytest.mark.parametrize("sequences", [1, 2**14, 40_000, 2**28, 3 * 2**20 + 1])
+def test_many_sequences_are_tried_in_pieces(sequences: int) -> None:
+    found = pieces(sequences)
+    assert (found[0][0], found[-1][1]) == (0, sequences - 1) and len(found) <= 64
+    assert all(last + 1 == first for (_, last), (first, _) in pairwise(found))
+    assert len(found) == 1 or min(last - first + 1 for first, last in found) >= 2**14 - 1
 
 
 def test_parts_of_parts() -> None:

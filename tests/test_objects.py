@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from inspect import isfunction, signature
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from verified_checker import require_verified
 import compact_proofs
 from checker import check as kernel_check
 from checker.errors import Declined
-from compact_proofs import Certificate, Model, Verdict, check, evaluate, export, prove
+from compact_proofs import Certificate, Model, Verdict, check, evaluate, export, prove, strategy
 from compact_proofs.places import place
 from compact_proofs.shipped import shipped_model
 from compact_proofs.verified import Disagreement, VerifiedVerdict
@@ -259,13 +260,24 @@ def test_the_package_says_its_version() -> None:
     assert (Path(compact_proofs.__file__).parent / "py.typed").exists()
 
 
-def test_every_public_function_says_what_it_raises() -> None:
+def test_public_functions_say_what_they_take_and_raise() -> None:
+    """Errors of functions; shapes, units and sources where there are any; every method of what strategies use."""
     for name in compact_proofs.__all__:
         found = getattr(compact_proofs, name)
         if callable(found):
             assert found.__doc__ and len(found.__doc__) > 60, name
-            if not isinstance(found, type) and name != "strategies":
+            if not isinstance(found, type) and signature(found).parameters:
                 assert "Raises" in found.__doc__, name
+    names = ("export", "prove", "check", "evaluate", "train")
+    said = {name: getattr(compact_proofs, name).__doc__ or "" for name in names}
+    assert "shapes" in said["export"] and "[vocabulary, width]" in said["train"] and "arXiv" in said["train"]
+    assert all("unit" in said[name] or "operations" in said[name] for name in names[:4])
+    assert "arXiv" in (strategy.__doc__ or "") and "arXiv" in (strategy.low_rank_tables.__doc__ or "")
+    for name in strategy.__all__:
+        found = getattr(strategy, name)
+        if isinstance(found, type):
+            methods = [member for key, member in vars(found).items() if not key.startswith("_") and isfunction(member)]
+            assert found.__doc__ and all(method.__doc__ for method in methods), name
 
 
 def test_the_configuration_is_read_as_from_a_file(tmp_path: Path, tiny: Model) -> None:

@@ -142,8 +142,8 @@ def test_strategies_are_listed_from_simple_to_clever(capsys: pytest.CaptureFixtu
     assert main(["strategies"]) == 0
     printed = capsys.readouterr().out
     names = re.findall(r"^ ([a-zA-Z-]+) {2}", printed.split("\n\n")[0], re.MULTILINE)
-    assert names[1:] == [*STRATEGIES, "evaluate"]
-    assert names[1:4] == ["trivial", "brute-force", "cubic"] and names[-3:] == ["exact", "auto", "evaluate"]
+    assert names[1 : 1 + len(STRATEGIES)] == list(STRATEGIES) and "evaluate" in names[1 + len(STRATEGIES) :]
+    assert names[1:4] == ["trivial", "brute-force", "cubic"] and list(STRATEGIES)[-2:] == ["exact", "auto"]
 
 
 def test_own_strategies_have_colours_and_markers_of_their_own() -> None:

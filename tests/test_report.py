@@ -95,14 +95,21 @@ def test_five_models_in_a_browser(page: Path, files: Path) -> None:
         shown.wait_for_function("document.querySelector('.picture').dataset.drawn")
         drawn_after = shown.evaluate("performance.now()")
         print(f"first picture after {drawn_after:.0f} ms, with the browser's start {time.perf_counter() - start:.2f} s")
-        assert draw_all(shown) > 40
-        assert all(colours > 5 for colours in shown.evaluate(COLOURS))
+        pictures = draw_all(shown)
+        colours = shown.evaluate(COLOURS)
+        assert pictures == len(colours) > 40 and min(colours) > 5
         cells = shown.evaluate(CELLS)
         summary = shown.locator("#summary tbody").inner_text()
+        left_out = re.findall(r"leaves out ([\d,]+) inputs", shown.locator("main").inner_text())
+        shown.locator("#figure-1-worst-margins canvas").hover(position={"x": 240, "y": 40})
+        hover = shown.locator("#vg-tooltip-element").inner_text()
         facts = json.loads(shown.locator("#facts").text_content())
         assert not shown.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert wrong == []
+    assert re.search(r"query\D+\d+\s+label\D+\d+\s+margin\s+\S+\s+input\s+\d+,\d+,\d+,\d+", hover), hover
     assert len(cells) == len(facts) == len(FIVE)
+    verdicts = [json.loads((files / f"{name}.json").read_text()) for name in FIVE if name != "pairs"]
+    assert left_out == [f"{verdict['total'] - verdict['correct_at_least']:,}" for verdict in verdicts]
     for name, found in zip(FIVE, facts, strict=True):
         verdict = json.loads((files / f"{name}.json").read_text())
         [certificate] = found["certificates"]
@@ -208,9 +215,10 @@ def test_commands_of_a_page_repeat_its_verdicts(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    [subject] = collect([str(tiny_model)])
+    (tmp_path / "models").symlink_to(shipped_model("tiny").parent)
+    [subject], [shipped] = collect([str(tiny_model)]), collect(["tiny"], ["exact"])
     assert {proof.strategy for proof in subject.proofs} == {"low-rank-QK", "sub-cubic", "exact"}
-    for proof in subject.proofs:
+    for proof in (*subject.proofs, *shipped.proofs):
         for command in proof.commands:
             capsys.readouterr()
             assert main(command.split()[1:]) == 0
@@ -313,6 +321,12 @@ def test_blocks_are_means() -> None:
     means, steps = blocks(values)
     assert (means.shape, steps) == ((67, 50), (3, 1))
     assert np.allclose(means[1], values[3:6].mean(axis=0)) and np.allclose(means[-1], values[198:].mean(axis=0))
+
+
+def test_steps_are_told_with_how_many_are_done(tiny_model: Path, tiny_certificate: Path) -> None:
+    steps: list[str] = []
+    collect([str(tiny_model), str(tiny_certificate)], ["trivial"], steps.append)
+    assert [step.partition(": ")[0] for step in steps] == [f"{done} of 3 steps done" for done in range(3)]
 
 
 def test_the_strategy_of_a_file() -> None:

@@ -508,7 +508,8 @@ def bound(row: Any) -> float:
 
 def test_pictures_show_the_rows_of_their_tables(recorded: Path) -> None:
     directions = read_csv(recorded / "directions.csv", noise.DirectionRow)
-    (axes,) = pictures.directions_picture(directions).axes
+    (axes,) = pictures.directions_picture(directions, "a model").axes
+    assert "a model" in axes.get_title(loc="left")
     assert drawn_points(axes) == sorted((row.rank, bound(row)) for row in directions)
 
     tuned = read_csv(recorded / "fine_tuning.csv", fine_tuning.TuningRow)
@@ -516,7 +517,7 @@ def test_pictures_show_the_rows_of_their_tables(recorded: Path) -> None:
     assert drawn_points(axes) == sorted((row.operations, bound(row)) for row in tuned if row.correct_at_least)
 
     drawn = read_csv(recorded / "noise.csv", noise.DrawRow)
-    for axes, circuit in zip(pictures.draws_picture(drawn).axes, ("QK", "OV"), strict=True):
+    for axes, circuit in zip(pictures.draws_picture(drawn, "a model").axes, ("QK", "OV"), strict=True):
         bounds = {row.residual: bound(row) for row in drawn if row.circuit == circuit}
         assert [line.get_xdata()[0] for line in axes.lines] == [bounds["trained"], bounds["without"]]
         assert sum(bar.get_height() for bar in axes.patches) == len(bounds) - 2

@@ -14,8 +14,15 @@ Definition number (k : Z) : string := string_of_list_byte (decimal k).
 Definition place (text unread : bytes) : Z :=
   fold_left (fun n _ => n + 1) text 0 - fold_left (fun n _ => n + 1) unread 0.
 
+Definition begins (word : string) (text : bytes) : bool :=
+  match strip (list_byte_of_string word) text with Some _ => true | None => false end.
+
+(** Where a file goes on with a rule that the Python kernel has and this checker has not, it says so. *)
 Definition unreadable (file expected : string) (text unread : bytes) : verdict :=
-  Declined (file ++ ": byte " ++ number (place text unread) ++ ": expected " ++ expected).
+  Declined (
+    if begins "compact-proofs-sample " unread then file ++ ": the rule `sample` is not verified"
+    else if begins (line "" ++ "margin ") unread then file ++ ": the rule `margin` is not verified"
+    else file ++ ": byte " ++ number (place text unread) ++ ": expected " ++ expected).
 
 (** [found] are the numbers of certified inputs, group after group up to the first claim that fails. The
     hash is that of the model file, if it is one. *)

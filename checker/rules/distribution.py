@@ -17,7 +17,7 @@ import numpy as np
 
 from checker.errors import Declined
 from checker.inputs import MAX_TOKEN, Inputs, Listed
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.numbers.rounding import Array
 from checker.text import MAX_POSITIONS, Reader
 from checker.verdict import Verdict, percentage
@@ -86,6 +86,7 @@ class Distribution:
 
     def of_all(self, inputs: Inputs, meter: Meter) -> int:
         """The sum of the weights of all inputs."""
+        meter.add("distribution", 0, PYTHON * len(inputs.sets))
         if self.every and inputs.task.total:
             return prod(sum(row) for row in self.parts[0].weights)
         listed = inputs.listed(0, inputs.sequences - 1, meter)

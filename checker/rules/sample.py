@@ -71,8 +71,8 @@ def examine_sample(
     correct = examine(model_data, certificate, found, meter, counts, None) if certificate else 0
     meter.limit, meter.limit_name = MAX_PROGRAM_OPERATIONS, "max_program_operations"
     program, certified, inside = strata(model_data, certificate, found, meter)
-    sampled = found.total - inside
-    if not sampled:
+    found.took_part(draw, *map(type, program.steps))
+    if found.total == inside:
         raise Declined("sample: all inputs are certified, none is left to sample")
     if found.margin not in ("", "0"):
         raise Declined("sample: expected a certificate without a margin")
@@ -113,7 +113,7 @@ def state_sample(found: Verdict, sample: Sample, proved: int, inside: int) -> No
     of_all = f"at least {least} of {found.total} inputs ({percentage(least, found.total)})"
     confidence = f"1 - 1/{sample.one_in}"
     drawn = f"{sample.right} of {sample.samples} samples of the other {outside} are correct"
-    found.kind, found.statement = "statistical", (
+    found.kind, found.margin, found.statement = "statistical", "0", (
         f"statistical: with confidence {confidence} in samples that SHA-256 draws for this claim, "
         f"{of_all} are classified correctly: {proved} of {inside} are proved, {drawn}"
     )

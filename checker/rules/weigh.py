@@ -21,14 +21,15 @@ SUMS_AT_ONCE = 2**16
 
 
 class Uncounted(Meter):
-    """Prices, under the name of this rule, what is counted already where sequences are."""
+    """Prices, under the name of this rule, what is counted already where sequences are; so many
+    times, because weights are longer than numbers of sequences."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, times: int) -> None:
         super().__init__()
-        self.meter = meter
+        self.meter, self.times = meter, times
 
     def add(self, rule: str, operations: int, machine_operations: int) -> None:
-        self.meter.add("distribution", 0, machine_operations)
+        self.meter.add("distribution", 0, machine_operations * self.times)
 
 
 class Weighing:
@@ -39,9 +40,11 @@ class Weighing:
     def __init__(self, distribution: Distribution, model: ExactModel, meter: Meter) -> None:
         """Raises `Declined` unless the distribution is one for the model."""
         distribution.require([model.vocabulary] * model.positions)
-        self.distribution, self.meter = distribution, Uncounted(meter)
+        self.distribution, self.meter = distribution, Uncounted(meter, 1 + model.positions // 8)
         self.certified = self.left = 0
-        self.meter.add("", 0, 4 * PYTHON * model.positions * model.vocabulary)
+        # To find the part of a label, and to multiply the weights of its positions.
+        self.price = 4 * PYTHON * model.positions + 32 * len(distribution.parts)
+        self.meter.add("", 0, self.price * model.vocabulary)
         self.total = sum(self._of_label(label) for label in range(model.vocabulary))
 
     def _of_label(self, label: int) -> int:
@@ -52,7 +55,7 @@ class Weighing:
     def start(self, group: Group) -> None:
         """Begin with all inputs of a group."""
         self.group, self.sums = group, self.distribution.of_label(group.label)
-        self.meter.add("", 0, 4 * PYTHON * len(self.sums))
+        self.meter.add("", 0, self.price)
         *others, last = self.sums
         every, without = (
             prod(row[end] for row in others) for end in (group.label + 1, group.label)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from checker.__main__ import printable
 from compact_proofs.given_files import GivenModel, given_models
@@ -28,27 +29,38 @@ def collect(
     `names` are as for `given_models`. Models are proved by `strategies`, too; by default, those without certificates by
     some that take seconds, or if it is to be `quick`, by one.
 
-    Raises what `given_models` raises, `Declined` for a file that is no model, `UnsupportedWeights` where floating point
-    does not reach, and `UnknownStrategy`.
+    `starting` is called before each step, with how many of how many are done.
+
+    Raises what `given_models` raises, `Declined` for a file that is no model, and `UnknownStrategy`.
     """
-    return [_subject(model, strategies, quick, starting) for model in given_models(names)]
+    models = given_models(names)
+    chosen = [_strategies(model, strategies, quick) for model in models]
+    steps = count()
+    total = sum(1 + len(model.certificates) + len(names) for model, names in zip(models, chosen, strict=True))
+
+    def begin(step: str) -> None:
+        starting(f"{next(steps)} of {total} steps done: {step}")
+
+    return [_subject(model, names, begin) for model, names in zip(models, chosen, strict=True)]
 
 
-def _subject(
-    model: GivenModel,
-    strategies: Sequence[str],
-    quick: bool,
-    starting: Callable[[str], None],
-) -> Subject:
-    name = model.name
-    starting(f"{name}: look at the model")
-    facts, proofs = model_facts(name, printable(model.path), model.data), []
-    for number, (path, certificate) in enumerate(model.certificates, 1):
-        starting(f"{name}: check certificate {number} of {len(model.certificates)}")
+def _strategies(model: GivenModel, wanted: Sequence[str], quick: bool) -> list[str]:
+    """What a model is proved by."""
+    if wanted:
+        return strategies_for(model.data, wanted)
+    if model.certificates:
+        return []
+    return strategies_for(model.data, ())[: 1 if quick else None]
+
+
+def _subject(model: GivenModel, strategies: Sequence[str], begin: Callable[[str], None]) -> Subject:
+    begin(f"look at {model.name}")
+    facts, proofs = model_facts(model.name, printable(model.path), model.data, model.commands), []
+    for path, certificate in model.certificates:
+        begin(f"check {printable(path)}")
         proofs.append(given_proof(facts, printable(path), certificate))
-    chosen = strategies_for(facts, strategies) if strategies or not model.certificates else []
-    for strategy in chosen[:1] if quick and not strategies else chosen:
-        starting(f"{name}: prove by {strategy}")
+    for strategy in strategies:
+        begin(f"prove {model.name} by {strategy}")
         made = made_proof(facts, strategy)
         proofs += [made] if made else []
     return Subject(facts, sorted(proofs, key=lambda proof: (proof.verdict.operations, proof.name)))

@@ -96,7 +96,7 @@ class ModelFacts:
 
     `sizes` are named numbers, and `tensors` the shapes (rows, columns) by name. `worst`, for models of the task max
     of version 1, has the worst input of each query and label that was found. `note` says why nothing is said in
-    floating point, if so.
+    floating point, if so, and `commands` make the file, where they are known.
     """
 
     name: str
@@ -114,16 +114,18 @@ class ModelFacts:
     wrong: list[WrongInput] = field(default_factory=list)
     wrong_found: int = 0
     note: str = ""
+    commands: tuple[str, ...] = ()
 
     @property
     def is_program(self) -> bool:
         return isinstance(self.model, Program)
 
 
-def model_facts(name: str, path: str, data: bytes) -> ModelFacts:
+def model_facts(name: str, path: str, data: bytes, commands: tuple[str, ...] = ()) -> ModelFacts:
     """The facts of the exact model with the bytes `data` of the file `path`; where floating point does not reach, less
     of them. Raises `Declined` for what is no model."""
     facts = _program(name, path, data) if data.startswith(PROGRAM) else _max(name, path, data)
+    facts = replace(facts, commands=commands)
     try:
         if isinstance(facts.model, Program):
             return _with_program_margins(facts, facts.model)

@@ -15,6 +15,7 @@ from checker.certificate import Group, group_size
 from checker.certificate_file import parse_certificate
 from checker.errors import Declined
 from checker.models.attention_only import ExactModel
+from checker.rules.examine import PROGRAM
 from compact_proofs import commands
 from compact_proofs.report.facts import ModelFacts
 from compact_proofs.report.worst_inputs import WorstInputs
@@ -82,7 +83,8 @@ def strategy_of(name: str) -> str:
 def given_proof(model: ModelFacts, path: str, data: bytes) -> Proof:
     """The certificate with the bytes `data` of the file `path`, checked by the kernel."""
     file = path.rpartition("/")[2]
-    return _proof(model, path, strategy_of(file.removeprefix(model.name)), data, [_check(model.path, path)])
+    commands = [*model.commands, _check(model.path, path)]
+    return _proof(model, path, strategy_of(file.removeprefix(model.name)), data, commands)
 
 
 def made_proof(model: ModelFacts, strategy: str) -> Proof | None:
@@ -93,13 +95,14 @@ def made_proof(model: ModelFacts, strategy: str) -> Proof | None:
         return None
     file = f"{model.name}.{strategy}.certificate"
     prove = shlex.join(["compact-proofs", "prove", model.path, "--strategy", strategy, "-o", file])
-    return _proof(model, strategy, strategy, data, [prove, _check(model.path, file)])
+    return _proof(model, strategy, strategy, data, [*model.commands, prove, _check(model.path, file)])
 
 
-def strategies_for(model: ModelFacts, wanted: Sequence[str]) -> list[str]:
+def strategies_for(model_data: bytes, wanted: Sequence[str]) -> list[str]:
     """Those of the strategies `wanted` that may be for such a model, and if there are none, what takes seconds."""
-    own, other = (PROGRAM_STRATEGIES, STRATEGIES) if model.is_program else (STRATEGIES, PROGRAM_STRATEGIES)
-    by_default = PROGRAM_BY_DEFAULT if model.is_program else BY_DEFAULT
+    program = model_data.startswith(PROGRAM)
+    own, other = (PROGRAM_STRATEGIES, STRATEGIES) if program else (STRATEGIES, PROGRAM_STRATEGIES)
+    by_default = PROGRAM_BY_DEFAULT if program else BY_DEFAULT
     return [strategy for strategy in wanted if strategy in own or strategy not in other] or list(by_default)
 
 

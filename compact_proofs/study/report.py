@@ -22,11 +22,12 @@ NOISE_SEED = 0
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be printed: its columns, of which some are words, and its rows."""
+    """A table to be printed: its columns, of which some are words and some may be left out, and its rows."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     words: Sequence[str]
+    optional: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def seeds(run: Run) -> Report:
         files += [pictures.save(figure, run.output / name) for name, figure in own]
     if len(families) > 1:
         files.append(pictures.save(pictures.growth_picture(proofs), run.output / "growth.png"))
-    printed = Table(table.SUMMARY, [table.printed(row) for row in rows], ("family", "strategy"))
+    printed = Table(table.SUMMARY, [table.printed(row) for row in rows], ("family", "strategy"), table.OPTIONAL)
     lines = [f"{found.model}: no proof by {found.strategy}: {found.reason}" for found in missing]
     return Report([printed], lines, files)
 
@@ -95,7 +96,7 @@ def noise_part(run: Run) -> Report:
     files.append(pictures.save(pictures.directions_picture(directions, model), run.output / "directions.png"))
     return Report(
         [
-            Table(table.DRAWS, table.printed_draws(draws), ("circuit",)),
+            Table(table.DRAWS, table.printed_draws(draws), ("circuit",), table.OPTIONAL),
             Table(table.STATISTICS, table.printed_statistics(tables), ("circuit", "statistic")),
             Table(table.DIRECTIONS, table.printed_directions(directions), ()),
         ],
@@ -111,7 +112,8 @@ def fine_tuning_part(run: Run) -> Report:
     path = run.output / "fine_tuning.csv"
     write_csv(rows, path)
     picture = pictures.save(pictures.tuning_picture(rows), run.output / "fine_tuning.png")
-    return Report([Table(table.TUNING, table.printed_tuning(rows), ("stage", "class"))], [], [path, picture])
+    printed = Table(table.TUNING, table.printed_tuning(rows), ("stage", "class"), table.OPTIONAL)
+    return Report([printed], [], [path, picture])
 
 
 PARTS: dict[str, Callable[[Run], Report]] = {"seeds": seeds, "noise": noise_part, "fine-tuning": fine_tuning_part}

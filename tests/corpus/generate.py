@@ -13,6 +13,7 @@ import claims
 import fields
 import programs
 import spellings
+import statements
 from files import Case
 
 HERE = Path(__file__).parent
@@ -85,6 +86,7 @@ def all_cases() -> list[Case]:
         *claims.refused(),
         *programs.accepted(),
         *programs.refused(),
+        *statements.refused(MODEL, CERTIFICATE),
     ]
     names = [case.name for case in cases]
     if len(names) != len(set(names)):

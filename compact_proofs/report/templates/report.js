@@ -14,7 +14,7 @@ async function draw(place) {
   const { ink, config } = appearance();
   // What is black on paper is white in the dark.
   const text = JSON.stringify(specifications[place.id]).replaceAll('"black"', JSON.stringify(ink));
-  const options = { config, actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } };
+  const options = { config, renderer: "canvas", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } };
   drawn.get(place)?.finalize();
   drawn.set(place, await vegaEmbed(place, JSON.parse(text), options));
   place.dataset.drawn = "yes";
