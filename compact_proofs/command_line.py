@@ -644,7 +644,8 @@ def strategies(as_json: bool) -> None:
 def train(positions: int, vocabulary: int, width: int, seed: int, steps: int, output: str, as_json: bool) -> None:
     """Train a model that names the largest of its tokens, and write its WEIGHTS (.safetensors).
 
-    The same options give the same weights. Needs PyTorch: pip install '.[train]' in a clone.
+    The same options give the same weights, with one version of PyTorch on one kind of processor. Needs PyTorch:
+    pip install '.[train]' in a clone.
     """
     weights = commands.train(output, positions, vocabulary, width, seed, steps, progress=shows_progress())
     estimate = _estimate(weights)

@@ -69,6 +69,13 @@ def test_a_margin_too_close_for_few_bits_gets_more() -> None:
     assert bits == {(0, 0): {BITS}, (1, 0): {FINE_BITS}, (1, 1): {FINE_BITS}}
 
 
+@pytest.mark.parametrize("exponent", [47, 150])
+def test_a_margin_far_below_words_is_told_from_nothing(exponent: int) -> None:
+    model = uniform_model(zeros(2, 2), matrix([[0, Fraction(1, 2**exponent) - Fraction(1, 2)], [0, 1]]), 3)
+    data = model_file(model)
+    assert check(data, prove_exact(data)).correct_at_least == count_correct(model) == 8
+
+
 # Proofs that take longer with more positions; the last is the longest of all tests.
 @pytest.mark.parametrize(("positions", "loss"), [(5, 0.0002), (10, 0.001), (20, 0.002)])
 def test_longer_inputs(positions: int, loss: float) -> None:
