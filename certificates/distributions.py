@@ -35,15 +35,18 @@ def format_distribution(parts: Sequence[Part]) -> bytes:
 
 
 def gap_distribution(model_data: bytes, gap: int) -> bytes:
-    """The set of inputs of a model of max-of-K whose largest token is at least `gap` above every smaller one.
+    """The set of inputs of a model of max-of-K whose largest token is `gap` or more, and at least `gap` above every
+    smaller one.
 
-    Inputs of the set weigh 1 each, all others 0. The largest token may occur more than once.
+    Inputs of the set weigh 1 each, all others 0. The largest token may occur more than once, and everywhere.
     """
     if model_data.startswith(PROGRAM):
         raise BadDistribution("a gap below the largest token is for models of max")
     model = parse_model(model_data)
+    if gap >= model.vocabulary:
+        raise BadDistribution(f"no two tokens below {model.vocabulary} are {gap} apart")
     parts: list[Part] = []
-    for label in range(model.vocabulary):
+    for label in range(gap, model.vocabulary):
         row = [int(token == label or token <= label - gap) for token in range(model.vocabulary)]
         parts.append(((label, label), [row] * model.positions))
     return format_distribution(parts)

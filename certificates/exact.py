@@ -13,8 +13,8 @@ import numpy as np
 
 from certificates.boxes import BoxSearch, best_division, range_starts
 from certificates.counting import MAX_ENUMERATED, GroupCounts
-from certificates.levels import LevelSearch
-from certificates.progress import steps
+from certificates.levels import MOST_LEVELS, LevelSearch
+from certificates.progress import part, steps
 from certificates.prover import DEEP, NORMAL, Ledger, Option, Precision, Proof, Prover
 from certificates.trivial import prove_trivial
 from checker.certificate import Group, group_size
@@ -22,8 +22,10 @@ from checker.errors import Declined, Rejected
 from checker.meter import MAX_OPERATIONS
 from checker.rules.margin import NO_MARGIN, Margin
 
-# What a proof may take of what the kernel allows, and the machine operations that a search may take.
-MOST = MAX_OPERATIONS // 4 * 3
+# What a proof may take of what the kernel allows; what it may by an estimate, if every group is to be counted; and the
+# machine operations that a search may take.
+MOST = MAX_OPERATIONS // 16 * 15
+ESTIMATED = MAX_OPERATIONS // 4 * 3
 MAX_SEARCH = 2**35
 # Entries of the table of attention up to which bounds may be as exact as can be.
 MAX_DEEP = 2**12
@@ -34,8 +36,10 @@ BY_LEVELS = 2**20
 # until groups would take as many times what they may.
 GAINS = tuple(2.0**-k for k in range(0, 16, 2))
 ENOUGH = 1.5
-# What the check of one group takes at the least, more or less.
+# What the check of one group takes at the least, more or less; how many times as much with one level more, from so many
+# levels on; and with halves of the queries.
 CHEAP = 2.0**-13
+FEW_LEVELS, MORE_BY_LEVEL, MORE_BY_HALVES = 3, 5.0, 2.0
 # What the check of one group may take at the most, as a part of that.
 MOST_OF_ONE = 2**-8
 WIDTHS = (1, 2, 4, 8, 16, 32)
@@ -66,10 +70,15 @@ def prove_exact(model_data: bytes) -> bytes:
 def exact_proof(model_data: bytes, budget: int | None = None, margin: Margin = NO_MARGIN) -> ExactProof:
     """A proof of the same by more than a margin within a budget of operations, and whether it counts every input that
     is so correct."""
-    strategy = ExactStrategy(model_data, NORMAL, budget, margin)
-    found, model = strategy.prove(), strategy.model
+    with part("exact", 0, 0.2):
+        strategy = ExactStrategy(model_data, NORMAL, budget, margin)
+    with part("exact", 0.2, 0.8):
+        found, model = strategy.prove(), strategy.model
     if found.in_doubt and model.vocabulary * max(model.vocabulary, model.positions) <= MAX_DEEP:
-        found = max(ExactStrategy(model_data, DEEP, budget, margin).prove(), found, key=lambda one: one.proof.rank)
+        with part("exact", 0.8, 0.9):
+            deep = ExactStrategy(model_data, DEEP, budget, margin)
+        with part("exact", 0.9, 1):
+            found = max(deep.prove(), found, key=lambda one: one.proof.rank)
     return found
 
 
@@ -97,12 +106,14 @@ class ExactStrategy:
         """Every group counted if it can be, and otherwise as much as pays."""
         if self.prover.table_operations[0] > self.budget:
             return ExactProof(prove_trivial(self.model_data, self.margin), complete=False, in_doubt=False)
-        if self._estimate() <= MOST:
+        if self._estimate() <= ESTIMATED:
             try:
-                return self._complete()
+                with part("exact", 0, 0.5):
+                    return self._complete()
             except Declined:
                 self.searched = 0
-        return ExactProof(self._partial(), complete=False, in_doubt=False)
+        with part("exact", 0.5, 1):
+            return ExactProof(self._partial(), complete=False, in_doubt=False)
 
     # Every group counted
 
@@ -171,7 +182,7 @@ class ExactStrategy:
     def _partial(self) -> Proof:
         """The proof that gains most within the budget, of groups bounded in several ways."""
         ranges = [Range(self, label, first, width) for label, first, width in self._widest()]
-        for gain in GAINS:
+        for gain in steps("refine", GAINS):
             for one in steps("refine", ranges):
                 one.refine(gain)
             found = [list(one.best(0.0)) for one in ranges]
@@ -198,11 +209,13 @@ class ExactStrategy:
                 yield label, query, width
                 query += width
 
-    def ways(self, label: int, first: int, width: int) -> list[Group]:
-        """Groups for a range of queries, those that take the longest at the end."""
+    def way(self, label: int, first: int, width: int, levels: int) -> Group | None:
+        """The group for a range of queries that has so many levels, or decides all its inputs at once for one; None
+        if there is none."""
+        if levels > 1:
+            return self.levels.group(label, first, width, levels)
         whole = self._whole(label).get((first, width))
-        groups = [self.search.group(label, first, width, whole[1])] if whole else []
-        return groups + self.levels.groups(label, first, width)
+        return self.search.group(label, first, width, whole[1]) if whole else None
 
     def tried(self, group: Group) -> Option | None:
         """What the kernel finds of a group; None if it takes too long."""
@@ -243,32 +256,38 @@ class Range:
     def __init__(self, strategy: ExactStrategy, label: int, first: int, width: int) -> None:
         self.strategy, self.label, self.first, self.width = strategy, label, first, width
         one = group_size(Group(label, first, first, 0, ()), strategy.model.positions)
-        self.share = self.missing = width * one / strategy.model.total
+        self.share, self.certified = width * one / strategy.model.total, 0.0
         self.options: list[Option] = []
         self.halves: list[Range] = []
-        self._ways: list[Group] | None = None
+        self._levels = 0
+
+    @property
+    def missing(self) -> float:
+        """What the best of its groups, or of those of its halves, leave out, as a share of all inputs."""
+        in_halves = [half.missing for half in self.halves]
+        return min(self.share - self.certified, sum(in_halves) if in_halves else self.share)
 
     def refine(self, gain: float) -> None:
         """Look for what gains more than `gain`, a share of all inputs, if that buys all operations there are."""
-        if self._ways is None and self._pays(gain):
-            self._ways = self.strategy.ways(self.label, self.first, self.width)
-        while self._ways and self._pays(gain):
-            option = self.strategy.tried(self._ways.pop(0))
-            if option is None:
-                self._ways = []  # the others take longer
-            elif option.correct:
+        while self._levels < MOST_LEVELS and self._pays(gain, MORE_BY_LEVEL if self._levels >= FEW_LEVELS else 1.0):
+            self._levels += 1
+            group = self.strategy.way(self.label, self.first, self.width, self._levels)
+            option = self.strategy.tried(group) if group else None
+            if group and option is None:
+                self._levels = MOST_LEVELS  # more of them take longer
+            elif option and option.correct:
                 self.options.append(option)
-                self.missing = min(self.missing, self.share - option.correct / self.strategy.model.total)
-        if self._pays(gain) and self.width > 1 and not self.halves:
+                self.certified = max(self.certified, option.correct / self.strategy.model.total)
+        if self.width > 1 and not self.halves and self._pays(gain, MORE_BY_HALVES):
             starts = (self.first, self.first + self.width // 2)
             self.halves = [Range(self.strategy, self.label, start, self.width // 2) for start in starts]
         for half in self.halves:
             half.refine(gain)
 
-    def _pays(self, gain: float) -> bool:
-        """Whether what is left to find would pay for as many operations as the latest option takes."""
+    def _pays(self, gain: float, more: float) -> bool:
+        """Whether what is left to find would pay for so many times the operations that the latest option takes."""
         cost = self.strategy.cost(self.options[-1]) if self.options else CHEAP
-        return self.missing > gain * cost and self.strategy.searched <= MAX_SEARCH
+        return self.missing > gain * more * cost and self.strategy.searched <= MAX_SEARCH
 
     def best(self, price: float) -> list[Option]:
         """The groups that gain most at a price of all operations there are, as a share of all inputs."""

@@ -7,11 +7,12 @@ groups of a label, because the gaps of a new partition take long to form.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate, pairwise
 from math import factorial, prod
 
 import numpy as np
+import numpy.typing as npt
 
 from certificates.boxes import BoxSearch, runs
 from certificates.floats import FloatArray
@@ -19,13 +20,14 @@ from certificates.label_terms import LabelTerms, RangeTerms
 from checker.certificate import Check, Group
 from checker.models.terms import Cuts
 
-# How many levels are tried, the last of which holds the tokens that are far from the label.
-LEVELS = (2, 3, 5, 9)
+# How many levels a check has at the most, one of which holds the tokens that are far from the label; and how many there
+# are to find classes.
+MOST_LEVELS, MANY_LEVELS = 6, 9
 # Tokens below the label that may be in other levels than the last.
 NEAR_TOKENS = 96
 # What share of the margin that is left a band may take away beyond the worst token of its level; and how many tokens
 # are looked at first for how long a band can be.
-SPARE = 2.0**-4
+SPARE = 2.0**-8
 FEW = 12
 # A token that takes away more than this many times the margin is as bad as can be.
 WORST = 2.0
@@ -34,8 +36,12 @@ CLASS_PRICE = 2.0**-11
 SAMPLED_RANGES, SAMPLED_WIDTH = 8, 8
 # How often neighbouring classes are made one.
 MERGES = 4
-# Numbers of tokens near the label or equal to it beyond which inputs are too few to matter for that.
+# Numbers of tokens near the label or equal to it beyond which inputs are too few to matter for that; and for how many
+# tokens are in each level, by the number of levels.
 MAX_NEAR = 3
+MAX_NEAR_OF_LEVELS = (0, 19, 19, 9, 6, 5, 4)
+# By how many tokens levels are moved at once.
+MOVES = (1, -1, 2, -2)
 
 
 class LevelSearch:
@@ -45,22 +51,29 @@ class LevelSearch:
         self.prover, self.search = search.prover, search
         self.others = self.prover.model.positions - 1
         self._cuts: dict[int, Cuts] = {}
+        self._classes = lru_cache(1)(self._find_classes)
 
-    def groups(self, label: int, first: int, width: int) -> list[Group]:
-        """The group of `width` queries from `first` on with more and more levels; none if no input can be certified."""
+    def group(self, label: int, first: int, width: int, levels: int) -> Group | None:
+        """The group of `width` queries from `first` on with so many levels; None if fewer do, or no input can be
+        certified."""
         terms = self._single(self.search.tables.label(label).ranges([first], width))
         if not terms.hopeful:
-            return []
+            return None
         if label not in self._cuts:
             self._cuts[label] = self._cover(label)
         partition = self.prover.partition(self._cuts[label])
-        groups = []
-        for sizes in dict.fromkeys(segments(terms.badness, levels) for levels in LEVELS):
-            bands = terms.bands(sizes)
-            runs_of_bands = runs([size for level in bands for size in level])
-            check = Check("levels", self.prover.bits, 1, partition, None, runs_of_bands, tuple(map(len, bands)))
-            groups.append(Group(label, first, first + width - 1, 0, (check,)))
-        return groups
+        classes = self._classes(label).ranges([first], width)
+        compared = np.array([span != (label, label + 1) for span in pairwise(self._cuts[label])])
+        sizes = segments(terms.badness, levels)
+        if len(sizes) < levels > 2:
+            return None
+        bands = terms.bands(moved(classes, compared, sizes, self.others))
+        runs_of_bands = runs([size for level in bands for size in level])
+        check = Check("levels", self.prover.bits, 1, partition, None, runs_of_bands, tuple(map(len, bands)))
+        return Group(label, first, first + width - 1, 0, (check,))
+
+    def _find_classes(self, label: int) -> LabelTerms:
+        return LabelTerms(self.search.tables, label, [self._cuts[label]])
 
     def _single(self, terms: RangeTerms) -> "SingleTerms":
         return SingleTerms(terms, self.prover.model.outputs, self.others)
@@ -83,7 +96,7 @@ class LevelSearch:
         single = self._single(terms)
         if not single.hopeful:
             return None
-        sizes = segments(single.badness, LEVELS[-1])
+        sizes = segments(single.badness, MANY_LEVELS)
         numbers, shares = likely_numbers(self.others, sizes, int(terms.labels[0, 0]))
         passing = sums(terms, sizes, numbers)[:, : self.prover.model.outputs] > 0
         passing[:, label] = True
@@ -141,11 +154,45 @@ def lost_by_classes(terms: LabelTerms, samples: Sequence[Sample]) -> FloatArray:
 
 def sums(terms: RangeTerms, sizes: Sequence[int], numbers: FloatArray) -> FloatArray:
     """The least sum of terms [case, class] for `numbers` of tokens in levels of so many tokens [case, level]."""
+    return sums_of_levels(terms, token_terms(terms), sizes, numbers)
+
+
+def token_terms(terms: RangeTerms) -> FloatArray:
+    """The least term of each token below the label, or 0, [token, class]."""
     label = terms.terms.label
-    token_terms = np.minimum(0.0, (terms.fixed[0] + terms.terms.ov[:label]) * terms.ratio[0, :label, None])
+    return np.minimum(0.0, (terms.fixed[0] + terms.terms.ov[:label]) * terms.ratio[0, :label, None])
+
+
+def sums_of_levels(terms: RangeTerms, tokens: FloatArray, sizes: Sequence[int], numbers: FloatArray) -> FloatArray:
+    """`sums` for `token_terms` that are known."""
     starts = [0, *accumulate(sizes)][:-1]
-    level_terms = np.minimum.reduceat(token_terms, starts, axis=0) if sizes else token_terms
+    level_terms = np.minimum.reduceat(tokens, starts, axis=0) if sizes else tokens
     return np.asarray(terms.last[0] + numbers @ np.vstack([level_terms, terms.label_term]))
+
+
+def moved(terms: RangeTerms, compared: npt.NDArray[np.bool_], sizes: tuple[int, ...], others: int) -> tuple[int, ...]:
+    """`sizes` of levels with tokens moved from level to level, until no move certifies more of the likely inputs
+    against the classes that are `compared` [class]."""
+    tokens, labels, tried = token_terms(terms), int(terms.labels[0, 0]), dict[tuple[int, ...], float]()
+
+    def certified(sizes: tuple[int, ...]) -> float:
+        if sizes not in tried:
+            numbers, shares = likely_numbers(others, sizes, labels, MAX_NEAR_OF_LEVELS[len(sizes)])
+            passing = (sums_of_levels(terms, tokens, sizes, numbers) > 0) | ~compared
+            tried[sizes] = float(shares @ passing.all(axis=1))
+        return tried[sizes]
+
+    while True:
+        moves = [
+            (*sizes[:i], sizes[i] - k, sizes[i + 1] + k, *sizes[i + 2 :])
+            for i in range(len(sizes) - 1)
+            for k in MOVES
+            if sizes[i] > k and sizes[i + 1] > -k
+        ]
+        best = max(moves, key=certified, default=sizes)
+        if certified(best) <= certified(sizes):
+            return sizes
+        sizes = best
 
 
 class SingleTerms:
@@ -220,21 +267,24 @@ def segments(badness: FloatArray, levels: int) -> tuple[int, ...]:
     return tuple(size for size in (label - cuts[0], *(a - b for a, b in pairwise(cuts))) if size)
 
 
-def likely_numbers(others: int, sizes: Sequence[int], labels: int) -> tuple[FloatArray, FloatArray]:
-    """How many of `others` tokens are in each level, those few at most that are likely, and the label: [case, level];
-    and how many sequences there are of each case, as a share of those of `others` tokens up to the label."""
-    few, ways = _few_tokens(others, len(sizes))
+def likely_numbers(
+    others: int, sizes: Sequence[int], labels: int, most: int = MAX_NEAR
+) -> tuple[FloatArray, FloatArray]:
+    """How many of `others` tokens are in each level, with the label as one more, in the cases that are likely, which
+    have at `most` so many tokens beyond the first level [case, level]; and how many sequences there are of each case,
+    as a share of those of `others` tokens up to the label."""
+    few, ways = _few_tokens(others, len(sizes), most)
     chosen = few[:, -1] >= labels
     tokens = np.array([*sizes, 1], dtype=float)
     return few[chosen], (ways * np.prod((tokens / tokens.sum()) ** few, axis=1))[chosen]
 
 
 @cache
-def _few_tokens(others: int, levels: int) -> tuple[FloatArray, FloatArray]:
+def _few_tokens(others: int, levels: int, most: int) -> tuple[FloatArray, FloatArray]:
     """The same for any sizes and labels, and in how many orders the tokens of each case come."""
     cases: list[list[int]] = [[]]
     for _ in range(levels):  # the levels but the first, and the label
-        cases = [[*case, k] for case in cases for k in range(min(MAX_NEAR, others) - sum(case) + 1)]
-    few = np.array([[others - sum(case), *case] for case in cases if levels or not others or sum(case)], dtype=float)
+        cases = [[*case, k] for case in cases for k in range(min(most, others) - sum(case) + 1)]
+    few = np.array([[others - sum(case), *case] for case in cases], dtype=float)
     ways = [factorial(others) / prod(factorial(int(k)) for k in case) for case in few]
     return few, np.array(ways)

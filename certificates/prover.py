@@ -1,4 +1,8 @@
-"""What strategies share: the kernel's own bounds for a candidate check, and the claims they yield."""
+"""What strategies share: the kernel's own bounds for a candidate check, and the claims they yield.
+
+This is public as `compact_proofs.strategy`, with a tutorial in `docs/tutorial_strategy.md`. The rules whose bounds
+these are, and their sources, are in `docs/rules.md`; operations are counted as in `docs/operations.md`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -67,7 +71,8 @@ class Proof:
 
 @dataclass(frozen=True)
 class Option:
-    """A group with what the kernel finds of it: inputs certified and operations."""
+    """A group with what the kernel finds of it: how many inputs are certified, `correct`, which the group then claims,
+    and the operations of its checks alone, as the kernel counts and as it prices them."""
 
     group: Group
     correct: int
@@ -76,8 +81,13 @@ class Option:
 
 
 class Prover:
-    """A model under proof, of being correct by more than a margin: its tables as the kernel encloses them, and the
-    partitions in use."""
+    """A model under proof, of being correct by more than a margin: its tables as the kernel encloses them,
+    and the partitions in use.
+
+    `model` has the sizes and the exact weights; `bits` are a good number of bits for the terms of checks, and
+    `fine_bits` for those whose margins are too small for it: a bound is an integer times 2**-bits of the scaled margin
+    (`docs/semantics.md`).
+    """
 
     def __init__(
         self,
@@ -86,6 +96,11 @@ class Prover:
         precision: Precision = NORMAL,
         margin: Margin = NO_MARGIN,
     ) -> None:
+        """Enclose the tables QK [query, token], OV [token, output] and EU [query, output] of the model in a file's
+        bytes, each exactly where `tables` has nothing for it, or by its factors (`certificates.short`).
+
+        Raises `Declined` where the file is no model of max, or the tables would be over a limit of the kernel.
+        """
         enclose = enclosed_exactly if not any(tables) else enclosed
         self._enclosed, self._before_weights = enclose(model_data, tuple(tables), precision, margin)
         self.model: ExactModel = self._enclosed.model
@@ -105,7 +120,10 @@ class Prover:
         return max((end.bits + end.exponent for end in ends if end.bits), default=0)
 
     def partition(self, cuts: Cuts) -> int:
-        """The number of the partition `cuts`, which is added if it is new."""
+        """The number of a partition of the outputs, which is added if it is new.
+
+        `cuts` ascend from 0 to the number of outputs: (0, 3, 8) has the classes of outputs 0-2 and 3-7.
+        """
         if cuts not in self._numbers:
             self._numbers[cuts] = len(self.partitions)
             self.partitions.append(cuts)
@@ -121,7 +139,10 @@ class Prover:
 
     def worst_margins(self, group: Group, check: Check, classes: list[int]) -> list[int]:
         """For a `levels` check, class by class, the bound that holds for every input of the group whose
-        tokens are all in bands."""
+        tokens are all in bands, in units of 2**-bits of the scaled margin.
+
+        `classes` are indices into the check's partition. Raises `Rejected` where the label's weight may be zero.
+        """
         last, level_terms, _ = level_bounds(Premises(self.terms, group, check, classes))
         others = self.model.positions - 1
         each = zip(last, level_terms[-1], map(min, zip(*level_terms, strict=True)), strict=True)

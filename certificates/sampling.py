@@ -21,7 +21,8 @@ from checker.rules.binomial import tail_is_at_most
 from checker.rules.certificate import parse_claim
 from checker.rules.evaluate import Sizes
 from checker.rules.examine import PROGRAM
-from checker.rules.sample import count_right, parse_sample, strata
+from checker.rules.sample import count_right, strata
+from checker.rules.sample_file import parse_sample
 from checker.verdict import Verdict
 
 SAMPLES, ONE_IN = 10_000, 1000

@@ -29,7 +29,7 @@ from checker.rules.margin import NO_MARGIN, Margin
 
 # Up to so many inputs, times outputs, `auto` tries every one, and searches so many boxes, times ranges and outputs.
 MAX_TRIED = 2**24
-MAX_SEARCHED = 2**34
+MAX_SEARCHED = 2**32
 # About which share of the time of `auto` is that of `exact`, where that is not the end.
 AUTO_EXACT = 0.3
 

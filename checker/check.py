@@ -19,8 +19,8 @@ def check(
     counts: list[int] | None = None,
     distribution_data: bytes | None = None,
 ) -> Verdict:
-    """Check a certificate against a model, both given as the bytes of their files, and weigh what it
-    proves by a distribution, if there is one.
+    """Check a certificate against a model, both given as the bytes of their files, and weigh what
+    it proves by a distribution, if there is one.
 
     To `counts`, if given, is appended how many inputs are found certified, in each group or
     interval.

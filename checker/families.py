@@ -8,7 +8,8 @@ from checker.groups import examine_groups
 from checker.meter import Meter
 from checker.rules.distribution import Distribution
 from checker.rules.examine import PROGRAM, examine_program
-from checker.rules.sample import SAMPLE, examine_sample
+from checker.rules.sample import examine_sample
+from checker.rules.sample_file import SAMPLE
 from checker.verdict import Verdict
 
 # Finds the number of inputs that a certificate proves correct, given the bytes of both files, a

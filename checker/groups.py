@@ -3,33 +3,20 @@
 from functools import reduce
 from operator import or_
 
-from checker.certificate import Certificate, Check, Group, group_size
+from checker.certificate import Certificate, Group, group_size
 from checker.certificate_file import parse_certificate, require_sizes
 from checker.errors import Rejected
 from checker.meter import PYTHON, Meter
 from checker.models.attention_only import ExactModel, parse_model
 from checker.models.tables import Tables
-from checker.models.terms import Cuts, Terms
+from checker.models.terms import Terms
 from checker.rules.distribution import Distribution, state_weight
-from checker.rules.group_rule import Premises
+from checker.rules.group_rule import Premises, needed_classes, outputs_of
 from checker.rules.margin import decimal
 from checker.rules.registry import group_rule
 from checker.rules.tables import table_rule
 from checker.rules.weigh import Weighing
 from checker.verdict import Verdict
-
-
-def outputs_of(cuts: Cuts, number: int) -> int:
-    """The outputs of a class, one bit for each."""
-    return (1 << cuts[number + 1]) - (1 << cuts[number])
-
-
-def needed_classes(check: Check, cuts: Cuts, label: int, covered: int) -> list[int]:
-    """The classes that `check` is about: of those that it names, all with an output that is not the
-    label; of the rest, all with an output that is not `covered`."""
-    if check.classes is None:
-        return [c for c in range(len(cuts) - 1) if outputs_of(cuts, c) & ~covered]
-    return [c for c in check.classes if outputs_of(cuts, c) & ~(1 << label)]
 
 
 def certified_inputs(terms: Terms, group: Group) -> int:
@@ -61,12 +48,8 @@ def certified_inputs(terms: Terms, group: Group) -> int:
 
 
 def check_claims(
-    model: ExactModel,
-    sha256: str,
-    certificate: Certificate,
-    meter: Meter,
-    counts: list[int],
-    weighing: Weighing | None = None,
+    model: ExactModel, sha256: str, certificate: Certificate, meter: Meter,
+    counts: list[int], weighing: Weighing | None = None,
 ) -> int:
     """The number of inputs that `certificate` proves correct. Raises `Rejected` at a claim that
     fails: what it says is not established by the rules, whether it is true or not.
@@ -109,12 +92,8 @@ def describe_model(found: Verdict, model: ExactModel) -> None:
 
 
 def examine_groups(
-    model_data: bytes,
-    certificate_data: bytes,
-    found: Verdict,
-    meter: Meter,
-    counts: list[int],
-    distribution: Distribution | None,
+    model_data: bytes, certificate_data: bytes, found: Verdict, meter: Meter,
+    counts: list[int], distribution: Distribution | None,
 ) -> int:
     """The number of inputs proved correct of a model of version 1; `found` says of which."""
     model = parse_model(model_data)

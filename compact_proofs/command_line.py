@@ -65,6 +65,13 @@ if TYPE_CHECKING:
 else:
     commands, demonstration = map(lazy_module, ("compact_proofs.commands", "compact_proofs.demonstration"))
 
+# Libraries that not all commands need: what they are called, and the extra that installs them.
+EXTRAS = {
+    "matplotlib": ("Matplotlib", "frontier"),
+    "torch": ("PyTorch", "train"),
+    "hypothesis": ("Hypothesis", "fuzz"),
+    "distributed": ("Dask", "cluster"),
+}
 # Random inputs of an estimate, and where they start.
 SAMPLES, SAMPLE_SEED = 10_000, 1
 # Logits in a table: the largest.
@@ -993,6 +1000,9 @@ def main(arguments: list[str] | None = None) -> int:
         return NO_VERDICT
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except ModuleNotFoundError as error:
+        what, extra = EXTRAS.get(str(error.name).partition(".")[0], (str(error), ""))
+        print_error(f"this needs {what}: pip install '.[{extra}]' in a clone" if extra else what)
     except (*commands.ERRORS, NotBuilt) as error:
         print_error(str(error))
     except (ArithmeticError, MemoryError) as error:

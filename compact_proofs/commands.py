@@ -127,9 +127,9 @@ def _export_max(checkpoint: Checkpoint, wanted: Mapping[str, str], positions: in
 def _export_program(checkpoint: Checkpoint, wanted: Mapping[str, str], agreed: str | None) -> Model:
     """A program, with what is `wanted` besides its configuration or in its place."""
     settings = {**(checkpoint.configuration or {}), **wanted}
-    if "format" not in settings:
-        forms = [form for name, form in FORMAT_OF.items() if name in checkpoint.tensors]
-        settings |= {"format": forms[-1]} if forms else {}
+    told = [form for name, form in FORMAT_OF.items() if name in checkpoint.tensors]
+    if "format" not in settings and told:
+        settings["format"] = told[0]
     made = exported_program(checkpoint.tensors, settings)
     return Model(made.text.encode("ascii"), agreed, made.assumed)
 
@@ -309,8 +309,8 @@ def check(
         return Verdict.of(weighed := check_bytes(*data, None, _contents(distribution)), weighed.reason)
     if kernel == "coq":
         verified = check_verified(*data)
-        sizes = len(data[0]), len(data[1])
-        return Verdict.of_verified(verified, located(verified.reason, *data, _name(model)), sizes)
+        reason = located(verified.reason, *data, _name(model))
+        return Verdict.of_verified(verified, reason, (len(data[0]), len(data[1])))
     found = check_both(*data)[0] if kernel == "both" else check_bytes(*data)
     return Verdict.of(found, located(found.reason, *data, _name(model)), kernel)
 
@@ -326,8 +326,9 @@ def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict
     """Write what an accepted certificate proves to `output`, as a theorem that `coqc` is to prove; returns
     the kernel's verdict. Nothing is written unless it is `accepted`.
 
-    Raises `ValueError` if the file's name is not that of a module of Coq, such as `max.v`, or if the
-    certificate uses a rule that the verified checker does not have.
+    The model and the certificate are names of files. Raises `OSError`, and `ValueError` if the name of the output is
+    not that of a module of Coq, such as `max.v`, or if the certificate uses a rule that the verified checker does not
+    have.
     """
     path = module_file(str(output))
     require_output(path, [Path(model), Path(certificate)])
@@ -342,7 +343,7 @@ def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict
 
 def strategies() -> list[Strategy]:
     """All proof strategies for models of max, from simple to clever, and those that other packages add
-    (`docs/tutorial_strategy.md`)."""
+    (`docs/tutorial_strategy.md`). Where each comes from is in `docs/strategies.md`."""
     return [*STRATEGIES.values(), *installed_strategies().values()]
 
 
@@ -357,7 +358,11 @@ def train(
 ) -> Weights:
     """Train a model on the task `max` and write its weights to `output`, a safetensors file.
 
-    Attention has one head as wide as the model. Needs the extra `train`.
+    Attention has one head as wide as the model. Returns float32 arrays by short name: W_E [vocabulary, width], W_pos
+    [positions, width], W_Q, W_K, W_V, W_O [width, width], W_U [width, vocabulary]. The recipe is that of Gross et al.
+    (arXiv 2406.11779; `docs/weights.md`).
+
+    Raises `ImportError` without the extra `train`, `ValueError` for numbers out of range, and `OSError`.
     """
     path = Path(output)
     if path.suffix != ".safetensors":
@@ -382,7 +387,9 @@ def fuzz(
     compare what it accepts with the truth by brute force; returns the report (`fuzzing.report`).
 
     What fails is saved in the folder `output`, and its seed in the folder `database`, so that the next
-    run begins with it. Needs the extra `fuzz`.
+    run begins with it. Raises `ImportError` without the extra `fuzz`, and `OSError`.
+
+    Raises `ImportError` without it, and `OSError`.
     """
     try:
         from fuzzing import campaign, processes, report

@@ -1,11 +1,12 @@
 """The picture of a frontier: bound against operations, as SVG and PNG.
 
-On the left all of the way to trying every input, on the right the short proofs. Where there are
-several models, markers show each, and the line their mean.
+On the left all of the way to trying every input, on the right the short proofs. Where there are several models, markers
+show each; the line is the best bound of any of them, so that no point is above it, and the band reaches down to
+the worst model.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -19,27 +20,14 @@ from matplotlib.ticker import EngFormatter
 
 from compact_proofs.frontier import BRUTE_FORCE
 from compact_proofs.frontier_table import BASELINE, Row
+from compact_proofs.styles import LONG_PROOFS, Style, styles
 from model_export.output_files import write_whole
 
 PUBLISHED = Path(__file__).with_name("published_points.csv")
 # What the same rules prove of models that have not been trained (`benchmarks/untrained_points.py`).
 UNTRAINED = Path(__file__).with_name("untrained_points.csv")
-# Colours that remain different to the colour-blind, each with a marker of its own; a strategy has the same in all
-# pictures. Proofs with exact tables that leave no group out are black.
-STYLES = {
-    "low-rank-QK-EU": ("#0072B2", "o"),
-    "low-rank": ("#E69F00", "s"),
-    "quadratic-QK-low-rank-EU": ("#009E73", "^"),
-    "low-rank-QK": ("#CC79A7", "D"),
-    "low-rank-EU": ("#56B4E9", "v"),
-    "quadratic-QK": ("#D55E00", "<"),
-    "sub-cubic": ("#661100", ">"),
-    "cubic": ("black", "p"),
-    "exact": ("black", "*"),
-    BRUTE_FORCE: ("black", "h"),
-}
-OTHER_STYLE = ("grey", "X")
-LONG_PROOFS = {name for name, (colour, _) in STYLES.items() if colour == "black"}
+# Multiples of powers of ten that a scale may show, and how much of it lies between two of them at the least.
+TICKS, TICK_ROOM = (1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0), 0.08
 NINES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9995, 0.9999)
 # A published bound has the colour of its class.
 SOURCES = {
@@ -101,6 +89,8 @@ def picture(rows: Sequence[Row]) -> Figure:
             axes.set_xlabel("operations of the proof")
         _frame_whole(whole, rows)
         _frame_close(close, rows)
+        close.set_ylabel("")
+        figure.suptitle(f"{_named(_models(rows))}: bound against length of proof")
         figure.legend(handles=_legend(rows), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -110,13 +100,13 @@ def _proofs(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.strategy != BASELINE and row.correct_at_least]
 
 
-def _strategies(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
+def _strategies(rows: Sequence[Row]) -> dict[str, Style]:
     """Colour and marker of each strategy that proves something, by the length of its proofs."""
     names: dict[str, int] = {}
     for row in _proofs(rows):
         names[row.strategy] = min(names.get(row.strategy, row.operations), row.operations)
     ordered = sorted(names, key=lambda name: names[name])
-    return {name: STYLES.get(name, OTHER_STYLE) for name in ordered}
+    return styles(ordered)
 
 
 def _classes(axes: Axes, rows: Sequence[Row]) -> None:
@@ -137,22 +127,24 @@ def _classes(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _best(axes: Axes, rows: Sequence[Row]) -> None:
-    """The best bound for each number of operations: worst to best model, and the mean."""
-    proofs = [row for row in _proofs(rows) if row.pareto]
+    """The best bound for each number of operations: that of the best model, and a band down to the worst."""
+    proofs = _proofs(rows)
     operations = np.array(sorted({row.operations for row in proofs}))
     operations = np.append(operations, 3 * max(row.operations for row in rows))
     steps = [[(row.operations, row.bound) for row in proofs if row.model == model] for model in _models(rows)]
     best = np.array([_reached(points, operations) for points in steps])
-    # It begins where there is a bound for every model.
-    started = best.min(axis=0) > 0
-    shown, values = operations[started], best[:, started]
-    low, high = values.min(axis=0), values.max(axis=0)
-    axes.fill_between(shown, low, high, step="post", color="black", alpha=0.12, lw=0)
-    axes.step(shown, values.mean(axis=0), where="post", color="black", lw=1.3, zorder=5)
+    low, high = best.min(axis=0), best.max(axis=0)
+    axes.fill_between(operations, low, high, step="post", color="black", alpha=0.12, lw=0)
+    axes.step(operations, high, where="post", color="black", lw=1.3, zorder=2)
 
 
 def _models(rows: Sequence[Row]) -> list[str]:
     return sorted({row.model for row in rows})
+
+
+def _named(models: Sequence[str]) -> str:
+    """Models in a title: the only one, or how many there are, from the first to the last."""
+    return models[0] if len(models) == 1 else f"{len(models)} models, {models[0]} to {models[-1]}"
 
 
 def _reached(points: Sequence[tuple[int, float]], operations: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -196,26 +188,60 @@ def _published(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _frame_whole(axes: Axes, rows: Sequence[Row]) -> None:
+    """All proofs, on a scale that gives much room to the short ones: equal steps are equal powers of what they are
+    longer than one a little shorter than all."""
     operations = [row.operations for row in _proofs(rows)]
-    axes.set_xlim(min(operations) / 2, max(operations) * 2)
-    axes.set_ylim(0, 1.02)
-    axes.set_ylabel("bound: share of inputs proved correct")
+    start, end = 0.97 * min(operations), 2 * max(operations)
+
+    def shown(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.log10(np.log10(np.maximum(x / start, 1 + 1e-6))))
+
+    def operations_at(y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(start * 10.0 ** 10.0 ** np.minimum(y, 2.0))
+
+    axes.set_xscale("function", functions=(shown, operations_at))
+    axes.set_xlim(min(operations) / 1.015, end)
+    axes.set_xticks(_spread([m * 10.0**k for k in range(12) for m in TICKS], shown, *axes.get_xlim()))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    _nines_axis(axes, rows)
+    axes.set_xlabel("operations of the proof (logarithm of the logarithm)")
     axes.set_title("All proofs", loc="left")
 
 
+def _spread(
+    ticks: Sequence[float],
+    shown: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    start: float,
+    end: float,
+) -> list[float]:
+    """Those of the ticks between `start` and `end` that leave room for each other where they are shown."""
+    chosen: list[float] = []
+    first, last = shown(np.array([start, end]))
+    for tick in ticks:
+        place, before = (shown(np.array([x]))[0] for x in (tick, chosen[-1] if chosen else start))
+        if start < tick < end and (not chosen or place - before > TICK_ROOM * (last - first)):
+            chosen.append(tick)
+    return chosen
+
+
 def _frame_close(axes: Axes, rows: Sequence[Row]) -> None:
-    """Short proofs only, with 0.9, 0.99 and 0.999 equally far apart."""
+    """Short proofs only."""
     operations = [row.operations for row in _proofs(rows) if row.strategy != BRUTE_FORCE]
-    best = max([row.bound for row in rows if row.bound < 1], default=0.9)
     axes.set_xlim(min(operations) / 1.05, max(operations) * 2.1)
     for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         axis(EngFormatter(sep=""))
+    _nines_axis(axes, rows)
+    axes.set_title("Short proofs", loc="left")
+
+
+def _nines_axis(axes: Axes, rows: Sequence[Row]) -> None:
+    """0.9, 0.99 and 0.999 equally far apart, so that good bounds can be told apart."""
+    best = max([row.bound for row in rows if row.bound < 1], default=0.9)
     axes.set_yscale("function", functions=(nines, lambda shown: 1 - 10.0**-shown))
     axes.set_ylim(0, 1 - (1 - best) / 1.6)
     axes.set_yticks([tick for tick in NINES if tick <= best])
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_ylabel("bound, on a logarithmic scale of what is left out")
-    axes.set_title("Short proofs", loc="left")
+    axes.set_ylabel("bound: share of inputs proved correct (logarithmic scale of the rest)")
 
 
 def nines(bound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -229,7 +255,7 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
         face = "white" if name in LONG_PROOFS else colour
         handles.append(Line2D([], [], color=colour, marker=marker, ls="", markerfacecolor=face, label=name))
     models = len(_models(rows))
-    label = "best bound" if models == 1 else f"best bound, mean and range of {models} models"
+    label = "best bound" if models == 1 else f"best bound of {models} models, band to the worst"
     handles.append(Line2D([], [], color="black", lw=1.3, label=label))
     handles.append(Line2D([], [], color="black", ls=(0, (4, 2)), label="trying a fraction of the inputs"))
     if untrained_points(rows[0].total):

@@ -11,7 +11,7 @@ from checker.__main__ import printable, read
 from compact_proofs.commands import export
 from compact_proofs.shipped import shipped_model, shipped_models
 
-CERTIFICATE = b"compact-proofs-certificate "
+MODEL, ANY = b"compact-proofs-model ", b"compact-proofs-"
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ def given_models(names: Sequence[str]) -> list[GivenModel]:
     certificates: dict[bytes, tuple[str, bool]] = {}
     for name in names:
         for path, data, required in _files(name):
-            if data.startswith(CERTIFICATE):
+            if data.startswith(ANY) and not data.startswith(MODEL):
                 certificates.setdefault(data, (path, required))
             else:
                 models.setdefault(sha256(data).hexdigest(), GivenModel(printable(Path(path).stem), path, data))
     if not models:
         raise ValueError("no exact model is given")
     for data, (path, required) in certificates.items():
-        claimed = data.split(b"\n", 2)[1].removeprefix(b"model ").decode("latin-1")
+        claimed = data.partition(b"\nmodel ")[2].partition(b"\n")[0].decode("latin-1")
         if claimed in models:
             models[claimed].certificates.append((path, data))
         elif required:
-            raise ValueError(f"{path}: the certificate is of none of the models given, but of {claimed[:64]}")
+            raise ValueError(f"{path}: it is a certificate of none of the models given, but of {claimed[:64]!r}")
     return list(models.values())
 
 

@@ -34,9 +34,9 @@ def installed_strategies() -> dict[str, Strategy]:
     """The strategies of other packages by name; each is imported only when it is to prove something."""
     found = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        package = point.dist.name if point.dist else "another package"
+        package = f"the package {point.dist.name}" if point.dist else "another package"
         prove = _loaded(point.name, point.load)
-        found[point.name] = Strategy(point.name, f"of the package {package}", prove, budgeted=True)
+        found[point.name] = Strategy(point.name, f"of {package}", prove, budgeted=True)
     return found
 
 

@@ -97,7 +97,9 @@ def print_table(
     shown = [i for i in range(len(columns)) if i not in left_out]
     for i in shown:
         justify: Literal["left", "right"] = "left" if columns[i] in words else "right"
-        table.add_column(columns[i], justify=justify, overflow="fold", min_width=widths[i])
+        # Text may take what room there is; numbers take what they need.
+        width = None if columns[i] in words else widths[i]
+        table.add_column(columns[i], justify=justify, overflow="fold", min_width=widths[i], width=width)
     for row in rows:
         table.add_row(*(row[i] for i in shown))
     with console.capture() as capture:

@@ -69,7 +69,7 @@ def train(
     try:
         import torch
     except ImportError as error:
-        raise ImportError("training needs PyTorch; install it with: pip install torch") from error
+        raise ImportError("training needs PyTorch: pip install '.[train]' in a clone") from error
 
     shapes = {
         "W_E": (vocabulary, width),

@@ -84,7 +84,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         # The readers parse hostile bytes and do not document what they raise. Whatever it is, the
         # file was not read, and that is all that there is to say.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise UnsupportedWeights(f"{path.name}: not a readable {path.suffix} file: {reason}") from error
+        # Whatever PyTorch says is wrong, this is right.
+        advice = f"; {STATE_DICT_ADVICE}" if reader is _read_pytorch else ""
+        raise UnsupportedWeights(f"{path.name}: not a readable {path.suffix} file: {reason}{advice}") from error
 
 
 def _check_archive(path: Path, data: bytes) -> None:

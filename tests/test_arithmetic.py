@@ -16,7 +16,7 @@ from small_models import examples
 from checker.counting import LevelBounds, Span, count_levels, count_sums
 from checker.meter import Meter, product_price
 from checker.models.tables import Fixed
-from checker.models.terms import class_gaps
+from checker.models.terms import class_gaps, product_down
 from checker.numbers.rounding import (
     ENTRY_LIMIT,
     PRODUCT_LIMIT,
@@ -24,7 +24,6 @@ from checker.numbers.rounding import (
     exponential,
     integer_array,
     norm_up,
-    product_down,
     root,
     shift,
     shift_down,

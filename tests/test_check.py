@@ -332,13 +332,15 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "certificate", "--help"]) == 2  # 0 is a verdict, and a file may have this name
     words = " ".join(capsys.readouterr().out.split())
     assert words == (
-        "usage: python -m checker [-h] [--json] model certificate "
-        "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json]`. "
+        "usage: python -m checker [-h] [--json] [--distribution FILE] model certificate "
+        "Check a certificate file against a model file: `python -m checker MODEL CERTIFICATE [--json] "
+        "[--distribution FILE]`. "
         "Exit codes: 0 accepted, 10 rejected (a claim is not established), 20 declined (malformed, unsupported, over a "
         "limit, or not readable). No other code is a verdict: 74 is one that could not be printed, 2 wrong usage or "
         "--help, and 1 an error of Python, such as a missing library. "
         "positional arguments: model exact model file certificate certificate file "
-        "options: -h, --help show this help message and exit --json print the verdict as one JSON object"
+        "options: -h, --help show this help message and exit --json print the verdict as one JSON object "
+        "--distribution FILE weigh the inputs by a distribution"
     )
 
 

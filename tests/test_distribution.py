@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import examples, shipped
+from small_models import examples
 
 from certificates.distributions import (
     BadDistribution,
@@ -180,27 +180,34 @@ def test_every_weight_one_is_the_count() -> None:
 
 
 def test_a_worst_case_is_said_in_words() -> None:
-    """Of the tiny model, one input is wrong whose largest token is far above the others; of the other model none is."""
-    data = model_file(shipped("tiny"))
+    """Of a model that takes 1 for 0, inputs are wrong whose largest token is 1."""
+    model = max_model(3, 5)
+    model["W_U"][1] = model["W_U"][0]
+    data, oracle = model_file(model), Oracle(model)
     certificate = prove_exact(data)
-    wrong = [x for x in product(range(6), repeat=3) if not Oracle(shipped("tiny")).is_correct(x)]
-    assert len(wrong) == 1
-    for gap in range(1, 6):
-        inside = [x for x in product(range(6), repeat=3) if all(t == max(x) or t <= max(x) - gap for t in x)]
+    said = []
+    for gap in range(1, 5):
+        inside = [
+            x
+            for x in product(range(5), repeat=3)
+            if max(x) >= gap and all(t == max(x) or t <= max(x) - gap for t in x)
+        ]
         verdict = check(data, certificate, None, gap_distribution(data, gap))
-        assert weights(verdict) == (len(inside) - sum(x in wrong for x in inside), len(inside))
-        assert "all inputs" not in str(verdict) and any(x in wrong for x in inside)
+        right = sum(map(oracle.is_correct, inside))
+        assert weights(verdict) == (right, len(inside))
+        proved = f"all inputs that weigh more than 0 (together {len(inside)}) are classified correctly"
+        assert (proved in str(verdict)) == (right == len(inside))
+        said.append(right == len(inside))
         assert str(verdict).startswith("accepted: under the distribution of SHA-256 ")
-        assert verdict.further["distribution_sha256"] in str(verdict)  # type: ignore[operator]
-    verdict = check(MODEL, CERTIFICATE, None, gap_distribution(MODEL, 2))
-    inside = [x for x in product(range(4), repeat=3) if all(t == max(x) or t <= max(x) - 2 for t in x)]
-    proved = f"all inputs that weigh more than 0 (together {len(inside)}) are classified correctly"
-    assert proved in str(verdict) and weights(verdict) == (len(inside), len(inside))
+        assert str(verdict.further["distribution_sha256"]) in str(verdict)
+    assert said == [False, True, True, True]
+    with pytest.raises(BadDistribution):
+        gap_distribution(data, 5)
 
 
 def test_a_rejected_certificate_is_not_weighed() -> None:
     verdict = check(MODEL, CERTIFICATE.replace(b"\ncorrect 64\n", b"\ncorrect 65\n"), None, uniform())
-    assert (verdict.verdict, verdict.kind, verdict.further) == ("rejected", "", {})
+    assert (verdict.verdict, verdict.statement, verdict.further) == ("rejected", "", {})
 
 
 @pytest.mark.parametrize(
@@ -267,10 +274,10 @@ def test_by_the_command_line(
     for run in (lambda: main(["check", *arguments]), lambda: kernel(arguments)):
         assert run() == 0
         lines.append(capsys.readouterr().out)
-    assert lines[0] == lines[1] and "inputs that weigh at least 125 of 126 (99.2063%)" in lines[0]
+    assert lines[0] == lines[1] and "all inputs that weigh more than 0" in lines[0]
     assert main(["check", *arguments, "--json", "--max-seconds", "60"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["kind"] == "distribution" and found["further"]["weight_share"] == "99.2063%"
+    assert found["kind"] == "distribution" and found["further"]["weight_share"] == "100.0000%"
     assert found["statement"] in lines[0]
     assert main(["check", *arguments, "--kernel", "both"]) == 2
     assert "the verified checker has no rule `distribution`" in capsys.readouterr().err

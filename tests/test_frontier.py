@@ -27,7 +27,7 @@ from compact_proofs import frontier as frontier_module
 from compact_proofs.command_line import main
 from compact_proofs.frontier import Missing, Point, Task, code_version, find, frontier
 from compact_proofs.frontier_plot import PUBLISHED, draw, picture, published_points, untrained_points
-from compact_proofs.frontier_table import BASELINE, Row, pareto, table, write_csv
+from compact_proofs.frontier_table import BASELINE, PRINTED, Row, pareto, printed, table, write_csv
 from compact_proofs.isolated import CheckerFailed, check_isolated
 
 ROOT = Path(__file__).parent.parent
@@ -337,6 +337,36 @@ def test_of_equal_proofs_the_one_at_the_highest_price_is_shown() -> None:
     points += [made("sub-cubic", 30, 60, 800), made("low-rank", 22, 50, 700)]
     rows = [(row.strategy, row.price, row.operations) for row in table(points)]
     assert rows == [("low-rank", "2^-22", 700), ("sub-cubic", "2^-16", 700), ("sub-cubic", "2^-30", 800)]
+
+
+def test_prices_are_those_of_the_page() -> None:
+    prices = frontier_module.PRICES
+    page = " ".join((ROOT / "docs" / "frontier.md").read_text(encoding="utf-8").split())
+    assert (len(prices), list(prices)) == (11, sorted(prices))
+    assert f"is run at eleven prices, from 2^-{prices[0]} to 2^-{prices[-1]} of all inputs" in page
+    assert frontier_module.MAX_TRIED_INPUTS == 2**24
+    assert "`brute-force` is left out for models of more than 2^24 inputs" in page
+
+
+def test_a_share_of_a_sampled_accuracy_is_marked() -> None:
+    (row,) = table([made("sub-cubic", 16, 50, 700)])
+    for is_, mark in (("sampled", "~"), ("counted", "")):
+        cells = printed(replace(row, accuracy=0.5, accuracy_is=is_, bound_over_accuracy=0.01))
+        assert cells[PRINTED.index("of accuracy")] == f"{mark}0.010000"
+    assert printed(row)[PRINTED.index("of accuracy")] == ""
+
+
+def test_the_line_is_the_mean_of_the_best_bounds_and_the_band_reaches_over_them() -> None:
+    points = [made("cubic", None, 5000, 100), made("exact", None, 9000, 1000)]
+    points += [replace(point, model="other") for point in (made("cubic", None, 7000, 200),)]
+    for axes in picture(table(points)).axes:
+        (line,) = (line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1)
+        # It begins where there is a bound for both.
+        steps = list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+        assert steps == [(200, 0.6), (1000, 0.8), (3000, 0.8)]
+        (band,) = axes.collections
+        heights = {round(float(y), 6) for _, y in band.get_paths()[0].vertices}
+        assert heights == {0.5, 0.7, 0.9}
 
 
 def test_pictures_are_written(rows: list[Row], tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from checker.certificate_file import parse_certificate, require_sizes
 from checker.errors import Rejected
 from checker.models import tables
 from checker.models.attention_only import parse_model
-from checker.numbers.rounding import exponential, product_down, root
+from checker.models.terms import product_down
+from checker.numbers.rounding import exponential, root
 from checker.rules import levels
 from checker.verdict import Verdict
 from compact_proofs import single_file

@@ -556,8 +556,9 @@ def test_what_is_parsed_cannot_be_changed() -> None:
 
 
 def test_a_verdict_claims_nothing_by_itself() -> None:
-    known = {"verdict": "declined", "operations_by_rule": {}, "unverified_rules": [], "modules": []}
-    known |= dict.fromkeys(("reason", "share", "task", "inputs", "model", "model_sha256"), "")
+    known = {"verdict": "declined", "unverified_rules": [], "modules": [], "operations_by_rule": {}, "further": {}}
+    words = ("reason", "share", "task", "inputs", "model", "model_sha256", "kind", "statement", "margin")
+    known |= dict.fromkeys(words, "")
     numbers = ("correct_at_least", "total", "operations", "machine_operations", "model_bytes", "certificate_bytes")
     numbers = (*numbers, "tokens", "positions")
     assert asdict(Verdict("declined")) == known | dict.fromkeys(numbers, 0) | {"seconds": 0.0}

@@ -30,8 +30,7 @@ from checker.errors import Declined, Rejected
 from checker.groups import certified_inputs
 from checker.meter import PYTHON, Meter, product_price, words
 from checker.models.tables import Weights, WeightTable
-from checker.models.terms import Terms
-from checker.numbers.rounding import product_down
+from checker.models.terms import Terms, product_down
 from checker.rules import enumerate as kernel
 from checker.rules.enumerate import check_enumerate, position_bounds
 from checker.rules.group_rule import Conclusion, Premises, band_cuts, last_term
@@ -419,7 +418,7 @@ def enumerated(
         patch.setattr(kernel, "position_bounds", lambda *arguments: known)
         check = step("enumerate", BITS, margin, ())
         left_out = check_enumerate(
-            Premises(cast(Terms, SimpleNamespace(meter=meter)), group, check, [0] * len(base))
+            Premises(cast(Terms, SimpleNamespace(meter=meter, weighing=None)), group, check, [0] * len(base))
         ).left_out
     return group_size(group, len(bounds) + 1) - left_out, meter.taken()
 

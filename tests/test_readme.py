@@ -64,17 +64,18 @@ def test_sessions_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     assert printed == SESSION.findall(text)
 
 
-def test_the_table_of_the_demo_is_that_of_the_session() -> None:
+def test_the_table_of_the_demo_agrees_with_the_session() -> None:
     """It is recorded by itself, because it has times."""
     readme = README.read_text(encoding="utf-8")
-    table = {name: row.split() for name, row in re.findall(r"^ ([\w-]+) +accepted +(.*)$", readme, re.MULTILINE)}
-    size, claimed, operations = re.findall(r": (\d+) bytes by exact, claims (\d+) correct inputs in (\d+) ", readme)[0]
-    shown = [table["exact"][i].replace(",", "") for i in (3, 0, 2)]
-    assert shown == [size, claimed, operations]
-    assert table["brute-force"][0] == table["exact"][0] and list(table) == list(STRATEGIES)
-    many = int(table["brute-force"][2].replace(",", ""))
-    assert "`exact` needs a thousandth of its operations" in readme
-    assert 0.0005 < int(operations) / many < 0.0015
+    rows = re.findall(r"^ ([\w-]+) +accepted +([\d.]+%) +([\d,]+) +[\d.]+ +[\d.]+$", readme, re.MULTILINE)
+    bounds = {name: bound for name, bound, _ in rows}
+    operations = {name: int(number.replace(",", "")) for name, _, number in rows}
+    assert list(bounds) == list(STRATEGIES)
+    ((proved, length),) = set(re.findall(r" of 16777216 inputs \(([\d.]+%)\) .* proved in (\d+) operations", readme))
+    assert bounds["exact"] == bounds["brute-force"] == proved
+    assert operations["exact"] == int(length)
+    assert "`exact` needs a thousandth of its operations, and proves\nthe same." in readme
+    assert 0.0005 < operations["exact"] / operations["brute-force"] < 0.0015
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/api.md", "docs/reading_a_verdict.md"])

@@ -23,13 +23,14 @@ from compact_proofs import commands
 from compact_proofs.command_line import main
 from compact_proofs.isolated import check_isolated
 from compact_proofs.report.balls import margins_in_balls
-from compact_proofs.report.charts import blocks, frontier_figures
+from compact_proofs.report.charts import SHAPES, blocks, frontier_figures
 from compact_proofs.report.collect import collect
 from compact_proofs.report.facts import model_facts
 from compact_proofs.report.figures import named_figures, write_figures
 from compact_proofs.report.proofs import best, strategy_of
 from compact_proofs.report.worst_inputs import worst_inputs
 from compact_proofs.shipped import shipped_model
+from compact_proofs.styles import OTHERS, STYLES
 from fuzzing.models import model_file, random_model, read_model
 from fuzzing.oracle import Oracle
 from fuzzing.program_oracle import truth
@@ -171,8 +172,30 @@ def test_what_is_not_accepted_is_no_bound(tmp_path: Path, tiny_model: Path, tiny
     output = tmp_path / "report.html"
     assert main(["report", str(tiny_model), str(tmp_path), "-o", str(output)]) == 0
     text = output.read_text()
-    assert "no certificate is accepted" in text and "claimed 216 correct" in text
+    assert "no accepted certificate counts inputs" in text and "claimed 216 correct" in text
     assert ">accepted<" not in text
+
+
+def test_other_statements_are_no_bounds(tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is statistical, or of inputs that are correct by a margin, is said as it is, and is not on the frontier."""
+    sample, margin = tmp_path / "sample.certificate", tmp_path / "margin.certificate"
+    assert main(["prove", str(tiny_model), "--strategy", "sample", "-o", str(sample)]) == 0
+    assert main(["prove", str(tiny_model), "--strategy", "exact", "--margin", "0.5", "-o", str(margin)]) == 0
+    [subject] = collect([str(tiny_model), str(tmp_path)])
+    by_name = {Path(proof.name).name: proof for proof in subject.proofs}
+    assert by_name["sample.certificate"].accepted and not by_name["sample.certificate"].counts
+    assert best(subject.proofs) is by_name["margin.certificate"]
+    assert frontier_figures([subject]) == []
+    output = tmp_path / "report.html"
+    assert main(["report", str(tiny_model), str(tmp_path), "-o", str(output)]) == 0
+    text = output.read_text()
+    assert "statistical: with confidence 1 - 1/1000" in text
+    assert "margin.certificate, correct by a margin above 0.5" in text and "right by the margin." in text
+    bundle = tmp_path / "b.zip"
+    assert main(["bundle", str(tiny_model), str(tmp_path), "-o", str(bundle)]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(bundle)]) == 0
+    assert "certificates/sample.certificate: accepted: statistical: " in capsys.readouterr().out
 
 
 def test_the_same_files_give_the_same_page(tmp_path: Path, tiny_model: Path, tiny_certificate: Path) -> None:
@@ -276,6 +299,15 @@ def test_what_is_left_out_adds_up(strategy: str, tiny_model: Path) -> None:
     assert all(one.grouped or one.lost == one.inputs for one in proof.lost)
 
 
+def test_weights_beyond_floating_point_leave_the_verdict(tmp_path: Path) -> None:
+    corpus = Path(__file__).parent / "corpus" / "accept"
+    files = [str(corpus / f"weights-times-2-to-the-2000.{kind}") for kind in ("model", "certificate")]
+    output = tmp_path / "report.html"
+    assert main(["report", *files, "-o", str(output)]) == 0
+    text = output.read_text()
+    assert ">accepted<" in text and "not looked for: tensor W_U: out of the range of floating point" in text
+
+
 def test_blocks_are_means() -> None:
     values = np.random.default_rng(0).normal(size=(200, 50))
     means, steps = blocks(values)
@@ -287,6 +319,10 @@ def test_the_strategy_of_a_file() -> None:
     assert strategy_of(".low-rank-QK-EU.certificate") == "low-rank-QK-EU"
     assert strategy_of("sub-cubic-20.certificate") == "sub-cubic"
     assert strategy_of("mine.certificate") == "other"
+
+
+def test_every_marker_has_a_shape() -> None:
+    assert {marker for _, marker in (*STYLES.values(), *OTHERS)} <= set(SHAPES)
 
 
 # Files and the terminal

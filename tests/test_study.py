@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
@@ -11,26 +11,29 @@ from itertools import product
 from pathlib import Path
 from statistics import mean, median, stdev
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
 from small_models import examples
 
+from certificates.short import OverBudget
 from certificates.strategies import CLASSES, STRATEGIES
 from checker import check
 from compact_proofs.command_line import main
-from compact_proofs.frontier_plot import STYLES
 from compact_proofs.isolated import CheckerFailed
 from compact_proofs.shipped import shipped_model
-from compact_proofs.study import fine_tuning, noise, pictures, table
+from compact_proofs.study import fine_tuning, noise, pictures, report, table
 from compact_proofs.study.accuracy import correct_inputs, faithfulness, read
 from compact_proofs.study.plan import FAMILIES, Family, StudyModel, planned
 from compact_proofs.study.proofs import How, proved
 from compact_proofs.study.records import file_sha256, keep, kept, read_csv, write_csv
-from compact_proofs.study.run import ProofRow, study_model, trained
+from compact_proofs.study.run import Missing, ModelRow, ProofRow, study_model, trained
 from compact_proofs.study.workers import Workers, in_parallel
+from compact_proofs.styles import STYLES
 from model_export.exact_model import export
 from model_export.training import save_weights
 
@@ -68,11 +71,29 @@ def test_correct_inputs_are_counted(seed: int, positions: int, vocabulary: int) 
     assert correct_inputs(w) == counted
 
 
+def test_ties_are_not_counted() -> None:
+    zeros = {name: np.zeros_like(array) for name, array in random_weights(0, positions=2).items()}
+    assert correct_inputs(zeros) == 0
+    # Output 3 is as output 2: where 2 is the label, as it is of 5 inputs, nothing is right.
+    w = {**zeros, "W_E": np.eye(4, 5), "W_U": np.diag([1.0, 2.0, 3.0, 3.0, 0.0])[:, :4]}
+    w["W_U"][2, 3] = 3.0
+    counted = 0
+    for tokens in product(range(4), repeat=2):
+        found = logits(w, tokens)
+        counted += bool((np.delete(found, max(tokens)) < found[max(tokens)]).all())
+    assert 0 < correct_inputs(w) == counted
+
+
 def test_faithfulness_is_the_ratio_of_singular_values() -> None:
     w = random_weights(1)
     w["W_E"], w["W_pos"] = np.eye(5)[:4], np.zeros((3, 5))
     w["W_Q"], w["W_K"] = np.eye(5), np.diag([6.0, 3.0, 2.0, 1.0, 9.0])
     assert faithfulness(w) == pytest.approx(2.0)
+    # Queries are at the last position, keys at the mean one.
+    w["W_E"], w["W_pos"] = np.eye(5), np.array([np.full(5, -3.0), np.full(5, -1.0), np.full(5, 1.0)])
+    ones = np.ones((5, 5))
+    singular = np.linalg.svd((np.eye(5) + ones) @ w["W_K"].T @ (np.eye(5) - ones).T, compute_uv=False)
+    assert faithfulness(w) == pytest.approx(singular[0] / singular[1])
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +124,21 @@ def test_all_strategies_prove_the_first_seeds_and_exact_the_others(output: Path)
             proof.correct_at_least,
             proof.operations,
         )
+
+
+def test_a_strategy_without_a_proof_is_named(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "weights" / "small-seed-0.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes((output / "weights" / "small-seed-0.safetensors").read_bytes())
+
+    def none(model: Path, strategy: str) -> bytes:
+        raise OverBudget(f"nothing by {strategy}")
+
+    monkeypatch.setattr("compact_proofs.study.run.by_strategy", none)
+    model = StudyModel(replace(SMALL, class_seeds=0), 0)
+    _, proofs, missing = study_model(model, tmp_path, How())
+    assert proofs == []
+    assert missing == [Missing("small-seed-0", "exact", "nothing by exact")]
 
 
 def test_what_is_kept_is_not_made_again(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +230,7 @@ def test_a_verified_checker_that_disagrees_ends_the_study(
     def nothing() -> bytes:
         return STRATEGIES["trivial"].prove(model.read_bytes(), None).certificate
 
+    assert proved(model, tmp_path / "x.certificate", nothing, How()).verified is None
     assert proved(model, tmp_path / "x.certificate", nothing, How(verified=True)).verified == 0
     answer.correct_at_least = 1
     with pytest.raises(CheckerFailed, match="by the verified checker"):
@@ -238,6 +275,8 @@ def test_the_plan_is_the_papers() -> None:
     for name in ("max-of-5", "max-of-10", "max-of-20", "max-of-10-of-128"):
         assert len(list(planned([name]))) >= 15
     assert [model.seed for model in planned(["max-of-5"], 2)] == [0, 1]
+    for family in FAMILIES.values():
+        assert family.steps == (3000 if family.positions <= 5 else 12000)
 
 
 def square(number: int) -> int:
@@ -324,19 +363,32 @@ def test_statistics_of_a_residual_by_hand(max_of_4: Weights) -> None:
     assert values["charged"] == pytest.approx((1 + 2 + 5) * (1 + 5) / 6)
 
 
-def test_noise_of_the_tiny_model_is_proved(tmp_path: Path) -> None:
-    run = partial(noise.noise, shipped_model("tiny"), tmp_path, Workers(1), How())
-    noise_ranks = noise.RANKS
-    try:
-        noise.RANKS = (1, 2)
-        drawn, directions = run(2)
-        assert run(2) == (drawn, directions)
-    finally:
-        noise.RANKS = noise_ranks
+def test_noise_of_the_tiny_model_is_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "RANKS", (1, 2))
+    monkeypatch.setattr(noise, "TABLE_DRAWS", 20)
+    monkeypatch.setattr("compact_proofs.study.report._trained", lambda seeds, run: [shipped_model("tiny")])
+    reported = report.noise_part(report.Run(tmp_path, Workers(1), How(), lambda step: None, (), None, True, 2))
+    drawn = read_csv(tmp_path / "noise.csv", noise.DrawRow)
+    directions = read_csv(tmp_path / "directions.csv", noise.DirectionRow)
+    statistics = read_csv(tmp_path / "noise_tables.csv", noise.TableRow)
+    assert noise.noise(shipped_model("tiny"), tmp_path / "noise", Workers(1), How(), 2) == (drawn, directions)
+    assert {(row.circuit, row.statistic) for row in statistics} == {
+        (circuit, name) for circuit in ("QK", "OV", "EU") for name in ("rms", "largest", "row difference", "charged")
+    }
+    assert [len(found.rows) for found in reported.tables] == [2, len(statistics), 2]
+    assert all(path.stat().st_size > 100 for path in reported.files) and len(reported.files) == 5
     assert [(row.circuit, row.residual) for row in drawn] == [
         (circuit, kind) for circuit in ("QK", "OV") for kind in ("trained", "without", "0", "1")
     ]
     assert all(0 <= row.correct_at_least / row.total <= row.accuracy for row in drawn)
+    weights = read(shipped_model("tiny"))
+    for circuit in ("QK", "OV"):
+        (row,) = (row for row in drawn if (row.circuit, row.residual) == (circuit, "without"))
+        residual, _ = noise.residuals(noise.circuit(weights, circuit))
+        bare = noise.with_residual(weights, circuit, 0 * residual)
+        again, _ = noise.residuals(noise.circuit(read(tmp_path / "noise" / f"{circuit}-without.safetensors"), circuit))
+        assert np.abs(again).max() < 1e-5 * np.abs(residual).max()
+        assert row.accuracy * row.total == correct_inputs(bare)
     assert max(row.correct_at_least for row in drawn) > 100
     assert {(row.circuit, row.rank) for row in directions} == {(c, r) for c in ("QK", "OV", "EU") for r in (1, 2)}
 
@@ -365,6 +417,22 @@ def test_fine_tuning_is_reproducible_and_lowers_the_charges(max_of_4: Weights) -
     first, second = (fine_tuning.fine_tune(max_of_4, 0, steps=40) for _ in range(2))
     assert all((first[name] == second[name]).all() for name in first)
     assert charged(first) < 0.9 * charged(fine_tuning.rescaled(max_of_4))
+
+
+def test_the_rate_of_fine_tuning_is_full_for_a_half_and_ends_at_nothing(
+    max_of_4: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    rates: list[float] = []
+    schedule = torch.optim.lr_scheduler.LambdaLR
+
+    def noted(optimizer: object, rate: Callable[[int], float]) -> object:
+        rates.extend(rate(step) for step in (0, 2, 3, 4))
+        return schedule(optimizer, rate)
+
+    monkeypatch.setattr(torch.optim.lr_scheduler, "LambdaLR", noted)
+    fine_tuning.fine_tune(max_of_4, 0, steps=4)
+    assert rates == [1.0, 1.0, 0.5, 0.0]
 
 
 def test_rescaling_changes_the_direct_path_only() -> None:
@@ -420,6 +488,52 @@ def test_every_proof_of_the_seeds_is_in_the_picture(recorded: Path) -> None:
     (axes,) = pictures.seeds_picture(proofs, "max-of-4").axes
     drawn = sorted((x, y) for line in axes.lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True))
     assert drawn == sorted((p.operations, p.correct_at_least / p.total) for p in proofs if p.correct_at_least)
+
+
+Points = list[tuple[float, float]]
+
+
+def drawn_points(axes: Axes) -> Points:
+    """What its lines and markers go through, but for lines across it."""
+    lines = [line for line in axes.lines if line.get_transform() == axes.transData]
+    points = [zip(*(np.atleast_1d(data) for data in line.get_data()), strict=True) for line in lines]
+    return sorted((float(x), float(y)) for line in points for x, y in line)
+
+
+def bound(row: Any) -> float:
+    return float(row.correct_at_least / row.total)
+
+
+def test_pictures_show_the_rows_of_their_tables(recorded: Path) -> None:
+    directions = read_csv(recorded / "directions.csv", noise.DirectionRow)
+    (axes,) = pictures.directions_picture(directions).axes
+    assert drawn_points(axes) == sorted((row.rank, bound(row)) for row in directions)
+
+    tuned = read_csv(recorded / "fine_tuning.csv", fine_tuning.TuningRow)
+    (axes,) = pictures.tuning_picture(tuned).axes
+    assert drawn_points(axes) == sorted((row.operations, bound(row)) for row in tuned if row.correct_at_least)
+
+    drawn = read_csv(recorded / "noise.csv", noise.DrawRow)
+    for axes, circuit in zip(pictures.draws_picture(drawn).axes, ("QK", "OV"), strict=True):
+        bounds = {row.residual: bound(row) for row in drawn if row.circuit == circuit}
+        assert [line.get_xdata()[0] for line in axes.lines] == [bounds["trained"], bounds["without"]]
+        assert sum(bar.get_height() for bar in axes.patches) == len(bounds) - 2
+
+    models, proofs = read_csv(recorded / "models.csv", ModelRow), read_csv(recorded / "proofs.csv", ProofRow)
+    of_seed = {row.seed: row for row in models if row.family == "max-of-4"}
+    (axes,) = pictures.faithfulness_picture(models, proofs, "max-of-4").axes
+    assert drawn_points(axes) == sorted(
+        (of_seed[row.seed].faithfulness, bound(row) / of_seed[row.seed].accuracy)
+        for row in proofs
+        if row.family == "max-of-4" and "QK" in CLASSES.get(row.strategy, {})
+    )
+
+    for axes, families in zip(
+        pictures.growth_picture(proofs).axes, (pictures.BY_VOCABULARY, pictures.BY_POSITIONS), strict=True
+    ):
+        points = table.growth(proofs, families, "exact")
+        assert len(points) > 2 and set(points) <= set(drawn_points(axes))
+        assert f"exact: {table.exponent(points):.2f}" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_all_strategies_have_styles_of_their_own() -> None:

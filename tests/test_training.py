@@ -129,7 +129,7 @@ def test_samples_must_be_positive() -> None:
 
 def test_missing_pytorch_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match="pip install torch"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[train\]' in a clone"):
         quick()
 
 

@@ -1,7 +1,7 @@
 """Activations: `relu`, `silu`, `gelu_new` and `tanh`.
 
-`silu` and `gelu_new` are x times the logistic function of a gate that ascends with x, so that bounds
-at the two ends of a ball enclose it; `tanh` itself ascends.
+`silu` and `gelu_new` are x times the logistic function of a gate that ascends with x, so that
+bounds at the two ends of a ball enclose it; `tanh` itself ascends.
 """
 
 from dataclasses import dataclass

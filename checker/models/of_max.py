@@ -14,7 +14,8 @@ FULL = "full"
 
 def program_of(model: ExactModel) -> Program:
     """The program that gives the logits of `model` (`docs/semantics.md`), and its inputs."""
-    inputs = Inputs((tuple(range(model.vocabulary)),) * model.positions, Max((), tuple(range(model.positions))))
+    every, positions = tuple(range(model.vocabulary)), tuple(range(model.positions))
+    inputs = Inputs((every,) * model.positions, Max((), positions))
     steps: tuple[Step, ...] = (
         Embed(0),
         Constant(1),

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from checker.errors import Rejected
-from checker.meter import PYTHON, WORD_BITS, Meter, words
+from checker.meter import PYTHON, WORD_BITS, Meter, product_price, words
 from checker.models.attention_only import MAX_VOCABULARY
 from checker.models.tables import Fixed, Tables
-from checker.numbers.rounding import Array, Ends
+from checker.numbers.rounding import PRODUCT_LIMIT, Array, Ends, bound
 
 # What it takes to remember a class of outputs.
 SPAN_BITS = 512
@@ -48,6 +48,24 @@ def class_gaps(table: Fixed, rows: int, label: int, cuts: Cuts) -> Array:
     neighbour = label - 1 if label not in cuts else min(label + 1, cuts[-1] - 1)
     upper[:, label] = upper[:, neighbour]
     return lower[:, [label]] - np.maximum.reduceat(upper, cuts[:-1], axis=1)
+
+
+def product_down(
+    weights: Ends, gap: Array, longest: int, bits: int, rule: str, meter: Meter
+) -> Array:
+    """floor(weight * gap / 2**bits) for the weight from its lower end, which is 0 or more, to its
+    upper end for which this is least. There is one weight for each of the gaps [..., class] of all
+    classes, which are sums of six entries of tables, the longest of so many bits. What is long is
+    metered under the name of a rule."""
+    most, shape = max(map(max, weights)), (*gap.shape[:-1], 1)
+    long = most << longest + 3 >= PRODUCT_LIMIT and most * max(1, bound(gap)) >= PRODUCT_LIMIT
+    if long:
+        sizes = most.bit_length(), bound(gap).bit_length()
+        meter.hold(rule, 2 * gap.size, sum(sizes))
+        meter.add(rule, 0, gap.size * product_price(*sizes))
+    dtype = object if long else np.int64
+    lower, upper = (np.array(end, dtype=dtype).reshape(shape) for end in weights)
+    return np.where(gap > 0, lower, upper) * gap >> bits
 
 
 class Terms:

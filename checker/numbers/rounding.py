@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from checker.meter import Meter, product_price
-
 Array = np.ndarray[Any, Any]
 # Sums of at most 2**6 table entries and products below PRODUCT_LIMIT stay inside a signed 64-bit
 # word.
@@ -114,21 +112,3 @@ def integer_array(numbers: Sequence[int], shape: tuple[int, ...]) -> Array:
     """`numbers` as an array of `shape`, of 64-bit integers if all are below ENTRY_LIMIT."""
     small = not numbers or max(max(numbers), -min(numbers)) < ENTRY_LIMIT
     return np.array(numbers, dtype=np.int64 if small else object).reshape(shape)
-
-
-def product_down(
-    weights: Ends, gap: Array, longest: int, bits: int, rule: str, meter: Meter
-) -> Array:
-    """floor(weight * gap / 2**bits) for the weight from its lower end, which is 0 or more, to its
-    upper end for which this is least. There is one weight for each of the gaps [..., class] of all
-    classes, which are sums of six entries of tables, the longest of so many bits. What is long is
-    metered under the name of a rule."""
-    most, shape = max(map(max, weights)), (*gap.shape[:-1], 1)
-    long = most << longest + 3 >= PRODUCT_LIMIT and most * max(1, bound(gap)) >= PRODUCT_LIMIT
-    if long:
-        sizes = most.bit_length(), bound(gap).bit_length()
-        meter.hold(rule, 2 * gap.size, sum(sizes))
-        meter.add(rule, 0, gap.size * product_price(*sizes))
-    dtype = object if long else np.int64
-    lower, upper = (np.array(end, dtype=dtype).reshape(shape) for end in weights)
-    return np.where(gap > 0, lower, upper) * gap >> bits

@@ -23,9 +23,9 @@ def power(base: Upper, exponent: int) -> Upper:
 
 
 def tail_is_at_most(trials: int, least: int, share: tuple[int, int], one_in: int) -> bool:
-    """Whether it is certain that, of `trials` >= 1 independent draws that are right with probability
-    p = numerator / 2**places, 0 < p <= 1, `least` or more are right with probability 1 / `one_in` or
-    less.
+    """Whether it is certain that, of `trials` >= 1 independent draws that are right with
+    probability p = numerator / 2**places, 0 < p <= 1, `least` or more are right with probability
+    1 / `one_in` or less.
 
     With j wrong, the terms of the sum over j = 0 ... trials - least of
 

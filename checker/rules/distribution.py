@@ -41,16 +41,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a distribution file says. Inputs of labels that are in no part weigh 0; if `every`, there
-    is one part, for inputs of any labels."""
+    """What a distribution file says. Inputs of labels that are in no part weigh 0; if `every`,
+    there is one part, for inputs of any labels."""
 
     sha256: str
     every: bool
     parts: tuple[Part, ...]
 
     def require(self, sizes: Sequence[int], answers: int = 1) -> None:
-        """Raises `Declined` unless there is a weight for each of so many tokens of each position, and
-        inputs of several answers all have the same weights."""
+        """Raises `Declined` unless there is a weight for each of so many tokens of each position,
+        and inputs of several answers all have the same weights."""
         if answers > 1 and not self.every:
             raise Declined("distribution: expected labels every, for inputs of several labels")
         for part in self.parts:

@@ -33,7 +33,8 @@ def by_intervals(inputs: Inputs, claim: Claim, meter: Meter) -> tuple[Certified,
     """Which inputs are in an interval of a certificate of version 2, and how many."""
     starts = [first for first, _, _ in claim.proof.intervals]
     ends = [-1, *(last for _, last, _ in claim.proof.intervals)]
-    count = sum(inputs.count(meter, first, last) for first, last in zip(starts, ends[1:], strict=True))
+    pairs = zip(starts, ends[1:], strict=True)
+    count = sum(inputs.count(meter, first, last) for first, last in pairs)
 
     def certified(numbers: Sequence[int], rows: Array, labels: Array) -> Array:
         return np.array([k <= ends[bisect(starts, k)] for k in numbers], dtype=bool)
@@ -43,9 +44,11 @@ def by_intervals(inputs: Inputs, claim: Claim, meter: Meter) -> tuple[Certified,
 
 def drawn(seed: bytes, sample: int, attempt: int, limit: int) -> int:
     """A number that is uniform below the least power of two from `limit` on: the first bits of the
-    SHA-256 of the seed and three numbers of 8 bytes, which are `sample`, `attempt` and 0, 1, 2, ..."""
+    SHA-256 of the seed and three numbers of 8 bytes, which are `sample`, `attempt` and 0, 1, 2,
+    ..."""
     bits = (limit - 1).bit_length()
-    start, blocks = seed + sample.to_bytes(8, "big") + attempt.to_bytes(8, "big"), -(-bits // DIGEST_BITS)
+    start = seed + sample.to_bytes(8, "big") + attempt.to_bytes(8, "big")
+    blocks = -(-bits // DIGEST_BITS)
     stream = b"".join(sha256(start + i.to_bytes(8, "big")).digest() for i in range(blocks))
     return int.from_bytes(stream, "big") >> blocks * DIGEST_BITS - bits
 

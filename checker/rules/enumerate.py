@@ -10,7 +10,8 @@ import numpy as np
 from checker.certificate import Group, group_size
 from checker.counting import Span, count_sums
 from checker.errors import Rejected
-from checker.numbers.rounding import PRODUCT_LIMIT, Array, Ends, bound, product_down
+from checker.models.terms import product_down
+from checker.numbers.rounding import PRODUCT_LIMIT, Array, Ends, bound
 from checker.rules.group_rule import Conclusion, GroupRule, Premises, band_cuts, last_term
 from checker.text import Reader
 

@@ -77,7 +77,8 @@ def certain(balls: list[Ball], labels: Array, margin: int = 0) -> Array:
 
 
 def certified_inputs(
-    plan: Plan, passes: Sequence[Precision], listed: Listed, meter: Meter, margin: Margin = NO_MARGIN
+    plan: Plan, passes: Sequence[Precision], listed: Listed, meter: Meter,
+    margin: Margin = NO_MARGIN,
 ) -> Array:
     """Which of the listed inputs are certainly correct, by more than a margin, in one of the
     passes."""

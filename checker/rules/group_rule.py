@@ -6,8 +6,8 @@ from itertools import accumulate
 
 from checker.certificate import Check, Group
 from checker.errors import Rejected
-from checker.models.terms import Gaps, Terms
-from checker.numbers.rounding import Array, Ends, product_down
+from checker.models.terms import Cuts, Gaps, Terms, product_down
+from checker.numbers.rounding import Array, Ends
 from checker.text import Reader
 
 
@@ -38,6 +38,19 @@ class GroupRule:
     name: str
     parse: Callable[[Reader, int], tuple[int, ...]]
     check: Callable[[Premises], Conclusion]
+
+
+def outputs_of(cuts: Cuts, number: int) -> int:
+    """The outputs of a class, one bit for each."""
+    return (1 << cuts[number + 1]) - (1 << cuts[number])
+
+
+def needed_classes(check: Check, cuts: Cuts, label: int, covered: int) -> list[int]:
+    """The classes that `check` is about: of those that it names, all with an output that is not the
+    label; of the rest, all with an output that is not `covered`."""
+    if check.classes is None:
+        return [c for c in range(len(cuts) - 1) if outputs_of(cuts, c) & ~covered]
+    return [c for c in check.classes if outputs_of(cuts, c) & ~(1 << label)]
 
 
 def band_cuts(group: Group, check: Check) -> list[int]:

@@ -6,7 +6,8 @@ import numpy as np
 
 from checker.certificate import group_size
 from checker.counting import LevelBounds, count_levels
-from checker.numbers.rounding import Ends, product_down
+from checker.models.terms import product_down
+from checker.numbers.rounding import Ends
 from checker.rules.group_rule import Conclusion, GroupRule, Premises, band_cuts, last_term
 from checker.text import NATURAL, POSITIVE, Reader
 

@@ -1,10 +1,10 @@
 """The rule `margin`: a certificate may claim inputs that are correct by a margin.
 
-Premises: a dyadic t > 0. Conclusion: what is claimed of inputs holds with "the label's logit exceeds
-every other one by more than t" in place of "is greater than every other one". The label's logit is
-taken less t, rounded down, wherever it is compared; as t is the same for all inputs, this is its
-direct path less t in max-of-K. Failure: none. Operations: one subtraction for each entry of the
-table EU, or for each answer of an input of a program.
+Premises: a dyadic t > 0. Conclusion: what is claimed of inputs holds with "the label's logit
+exceeds every other one by more than t" in place of "is greater than every other one". The label's
+logit is taken less t, rounded down, wherever it is compared; as t is the same for all inputs, this
+is its direct path less t in max-of-K. Failure: none. Operations: one subtraction for each entry of
+the table EU, or for each answer of an input of a program.
 """
 
 from checker.numbers.rounding import shift_up

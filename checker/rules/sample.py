@@ -1,23 +1,22 @@
 """The rule `sample`: a statistical statement about the inputs that nothing is proved of.
 
 Premises: a number of samples n, an error 1 / q, and perhaps a certificate. The inputs of its groups
-or intervals are *certified*, all others are *sampled*. The samples are derived from the lines of the
-file that say this and name the model (`checker.rules.draw`), and evaluated as by the rule `evaluate`.
-Conclusion: if k or more of the samples are correct, and that has a probability of 1 / q or less where
-the share of sampled inputs that are correct is p (`tail_is_at_most`), then p is a lower bound of that
-share, with confidence 1 - 1 / q: the bound of Clopper and Pearson, or a smaller one. Failure: fewer
-samples are found correct than claimed; a share for which k of n are more probable; nothing to sample.
+or intervals are *certified*, all others are *sampled*. The samples are derived from the lines of
+the file that say this and name the model (`checker.rules.draw`), and evaluated as by the rule
+`evaluate`. Conclusion: if k or more of the samples are correct, and that has a probability of 1 / q
+or less where the share of sampled inputs that are correct is p (`tail_is_at_most`), then p is a
+lower bound of that share, with confidence 1 - 1 / q: the bound of Clopper and Pearson, or a smaller
+one. Failure: fewer samples are found correct than claimed; a share for which k of n are more
+probable; nothing to sample.
 Operations: one for each attempt to draw a sample.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
 
 from checker.certificate_file import parse_certificate
 from checker.errors import Declined, Rejected
 from checker.groups import describe_model
-from checker.header import Header, parse_model_sha256
+from checker.header import Header
 from checker.meter import MAX_PROGRAM_OPERATIONS, PYTHON, Meter
 from checker.models.attention_only import parse_model
 from checker.models.evaluation import Plan
@@ -28,56 +27,10 @@ from checker.rules.binomial import tail_is_at_most
 from checker.rules.certificate import parse_claim
 from checker.rules.distribution import Distribution
 from checker.rules.draw import Certified, by_groups, by_intervals, draw
-from checker.rules.evaluate import Sizes, certified_inputs, parse_passes, require_weights
+from checker.rules.evaluate import certified_inputs, require_weights
 from checker.rules.examine import PROGRAM, describe_program
-from checker.text import NATURAL, Reader
+from checker.rules.sample_file import Sample, parse_sample
 from checker.verdict import Verdict, percentage
-
-# How a certificate of this kind begins, and where its own part ends.
-SAMPLE, END = b"compact-proofs-sample 1\n", b"\nend\n"
-# The lines that the samples are derived from.
-CLAIM_LINES = 5
-MAX_SAMPLES = 2**20
-MAX_ONE_IN = 2**62
-MAX_PLACES = 64
-
-
-@dataclass(frozen=True)
-class Sample:
-    """That `right` or more of so many `samples`, derived from `seed`, are correct, and that a lower
-    bound of the share of sampled inputs that are so is numerator / 2**places, with an error of one
-    in `one_in`. `certificate` is that of the other inputs, or empty."""
-
-    model_sha256: str
-    samples: int
-    one_in: int
-    seed: bytes
-    right: int
-    share: tuple[int, int]
-    passes: tuple[Sizes, ...]
-    certificate: bytes
-
-
-def parse_sample(data: bytes) -> Sample:
-    """The claim that `data` denotes; it is read without its model. Raises `Declined`."""
-    head, end, certificate = data.partition(END)
-    reader = Reader(head + end, "certificate")
-    reader.take("compact-proofs-sample", "1", "\n")
-    model_sha256 = parse_model_sha256(reader)
-    [samples] = reader.take("samples", (1, MAX_SAMPLES, "max_samples"), "\n")
-    [one_in] = reader.take("one_in", (2, MAX_ONE_IN, "max_one_in"), "\n", "certificate")
-    if certificate:
-        reader.word(sha256(certificate).hexdigest())
-    else:
-        reader.word("none")
-    [right] = reader.take("\n", "right", (0, samples), "\n")
-    numerator, places = reader.take("share", NATURAL, (0, MAX_PLACES, "max_places"), "\n")
-    if numerator > 1 << places or (numerator % 2 == 0 and (numerator or places)):
-        raise reader.fail("a share from 0 to 1, odd / 2**places or 0 0, before here")
-    passes = parse_passes(reader)
-    reader.end()
-    seed = sha256(b"".join(data.splitlines(keepends=True)[:CLAIM_LINES])).digest()
-    return Sample(model_sha256, samples, one_in, seed, right, (numerator, places), passes, certificate)
 
 
 def count_right(program: Program, sample: Sample, certified: Certified, meter: Meter) -> int:

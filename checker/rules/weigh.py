@@ -95,12 +95,8 @@ class Weighing:
         self.left -= self.queries * (self.others - passing)
 
     def leave_out_boxes(
-        self,
-        last: Array,
-        bands: Sequence[Array],
-        sizes: Sequence[int],
-        boxes: Sequence[Sequence[slice]],
-        margin: int,
+        self, last: Array, bands: Sequence[Array], sizes: Sequence[int],
+        boxes: Sequence[Sequence[slice]], margin: int,
     ) -> None:
         """Leave out what a check by `enumerate` does not certify, for bands in one of `boxes`."""
         weights = self.weights(sizes)
@@ -120,12 +116,8 @@ class Weighing:
 
 
 def count_by_position(
-    last: list[int],
-    terms: list[list[int]],
-    weights: Sequence[list[int]],
-    labels: int,
-    margin: int,
-    meter: Meter,
+    last: list[int], terms: list[list[int]], weights: Sequence[list[int]], labels: int,
+    margin: int, meter: Meter,
 ) -> int:
     """What `count_levels` counts, where the tokens of a level may have another weight at each
     position: the sum, over the sequences that pass, of the products of their tokens' weights.

@@ -24,4 +24,5 @@ class Induction(Task):
         return x[np.arange(len(x)), found + 1][:, None], distinct & earlier.any(axis=1)
 
     def words(self) -> str:
-        return "the successor of the earlier occurrence of the last, the others distinct, of the tokens"
+        what = "the successor of the earlier occurrence of the last"
+        return f"{what}, the others distinct, of the tokens"

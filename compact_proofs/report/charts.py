@@ -9,11 +9,12 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from compact_proofs.frontier_plot import NINES, OTHER_STYLE, SOURCES, STYLES, nines, published_points, untrained_points
+from compact_proofs.frontier_plot import NINES, SOURCES, nines, published_points, untrained_points
 from compact_proofs.report.collect import Subject
 from compact_proofs.report.facts import Margins, Matrix, ModelFacts
 from compact_proofs.report.proofs import Proof, best
 from compact_proofs.report.worst_inputs import WorstInputs
+from compact_proofs.styles import Style, styles
 
 # Rows and columns of a heat map at most; larger matrices are shown by blocks.
 MAX_CELLS = 96
@@ -33,6 +34,9 @@ SHAPES = {
     "p": "cross",
     "*": "M0,-1L0.3,-0.3L1,-0.3L0.4,0.15L0.65,0.9L0,0.45L-0.65,0.9L-0.4,0.15L-1,-0.3L-0.3,-0.3Z",
     "h": "M0,-1L0.87,-0.5L0.87,0.5L0,1L-0.87,0.5L-0.87,-0.5Z",
+    "P": "M-0.35,-1H0.35V-0.35H1V0.35H0.35V1H-0.35V0.35H-1V-0.35H-0.35Z",
+    "d": "M0,-1L0.6,0L0,1L-0.6,0Z",
+    "8": "M-0.4,-1H0.4L1,-0.4V0.4L0.4,1H-0.4L-1,0.4V-0.4Z",
     "X": "M-0.9,-0.6L-0.6,-0.9L0,-0.3L0.6,-0.9L0.9,-0.6L0.3,0L0.9,0.6L0.6,0.9L0,0.3L-0.6,0.9L-0.9,0.6L-0.3,0Z",
 }
 
@@ -312,6 +316,7 @@ def _winners(proof: Proof) -> list[Figure]:
 def frontier_figures(subjects: Sequence[Subject]) -> list[Figure]:
     """A picture of bound against operations for each number of inputs, where there is something to compare."""
     proved = [s for s in subjects if any(proof.bound > 0 for proof in s.proofs)]
+    drawn = strategy_styles(subjects)
     groups: dict[int, list[Subject]] = {}
     for subject in proved:
         groups.setdefault(best_of(subject).verdict.total, []).append(subject)
@@ -322,8 +327,14 @@ def frontier_figures(subjects: Sequence[Subject]) -> list[Figure]:
     for total, own in groups.items():
         name = "frontier" if len(groups) == 1 else f"frontier-{own[0].facts.name}"
         title = own[0].facts.name if len(own) == 1 else f"{len(own)} models"
-        found.append(_frontier(name, f"Bound against operations: {title}", own, total))
+        found.append(_frontier(name, f"Bound against operations: {title}", own, total, drawn))
     return found
+
+
+def strategy_styles(subjects: Sequence[Subject]) -> dict[str, Style]:
+    """Colour and marker of each strategy in a report."""
+    proofs = sorted((proof for subject in subjects for proof in subject.proofs), key=lambda p: p.verdict.operations)
+    return styles(proof.strategy for proof in proofs)
 
 
 def best_of(subject: Subject) -> Proof:
@@ -339,7 +350,9 @@ def _at(operations: int, bound: float, total: int, **more: Any) -> dict[str, Any
     return {"operations": operations, "bound": bound, "nines": float(nines(np.array(shown))), **more}
 
 
-def _frontier(name: str, title: str, subjects: Sequence[Subject], total: int) -> Figure:
+def _frontier(
+    name: str, title: str, subjects: Sequence[Subject], total: int, of_strategy: dict[str, Style]
+) -> Figure:
     points = [
         _at(
             proof.verdict.operations,
@@ -369,7 +382,7 @@ def _frontier(name: str, title: str, subjects: Sequence[Subject], total: int) ->
     x = alt.X("operations:Q", scale=logarithmic, axis=alt.Axis(format="~s", tickCount=6))
     y = alt.Y("nines:Q", title="bound: share of inputs proved correct", axis=axis)
     strategies = list(dict.fromkeys(p["strategy"] for p in sorted(points, key=lambda p: p["operations"])))
-    styles = [STYLES.get(strategy, OTHER_STYLE) for strategy in strategies]
+    drawn = [of_strategy[strategy] for strategy in strategies]
     layers = [_steps(points, x, y)]
     if untrained:
         layers.append(
@@ -385,10 +398,10 @@ def _frontier(name: str, title: str, subjects: Sequence[Subject], total: int) ->
             x=x,
             y=y,
             color=alt.Color(
-                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[colour for colour, _ in styles])
+                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[colour for colour, _ in drawn])
             ),
             shape=alt.Shape(
-                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[SHAPES[mark] for _, mark in styles])
+                "strategy:N", title=None, scale=alt.Scale(domain=strategies, range=[SHAPES[mark] for _, mark in drawn])
             ),
             tooltip=[alt.Tooltip("model:N"), alt.Tooltip("strategy:N"), alt.Tooltip("correct:N"), *shown],
         )

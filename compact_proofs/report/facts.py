@@ -4,7 +4,7 @@ What is said of margins and circuits is in floating point, and proves nothing; t
 ball arithmetic confirms it (`compact_proofs.report.balls`); and a verdict is the kernel's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from checker.models.program import Program, parse_program
 from checker.rules.examine import PROGRAM
 from compact_proofs.report.balls import Margin, margins_in_balls
 from compact_proofs.report.worst_inputs import WorstInputs, worst_inputs
-from model_export.floating_point import Forward, float_weights, labels_of, margins, rounded
+from model_export.errors import UnsupportedWeights
+from model_export.floating_point import Forward, float_weights, labels_of, margins
 from model_export.program_floating_point import ProgramForward, program_margins
 
 Array = npt.NDArray[np.float64]
@@ -86,12 +87,16 @@ class Margins:
         return dict(zip(QUANTILES, np.quantile(self.values, QUANTILES, method="lower").tolist(), strict=True))
 
 
+NO_MARGINS = Margins(np.empty(0), np.empty(0, dtype=np.int64), every_input=False)
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """What is found about a model file without any certificate.
 
     `sizes` are named numbers, and `tensors` the shapes (rows, columns) by name. `worst`, for models of the task max
-    of version 1, has the worst input of each query and label that was found.
+    of version 1, has the worst input of each query and label that was found. `note` says why nothing is said in
+    floating point, if so.
     """
 
     name: str
@@ -103,11 +108,12 @@ class ModelFacts:
     inputs: str
     sizes: dict[str, int]
     tensors: dict[str, tuple[int, int]]
-    matrices: list[Matrix]
-    margins: Margins
-    worst: WorstInputs | None
-    wrong: list[WrongInput]
-    wrong_found: int
+    matrices: list[Matrix] = field(default_factory=list)
+    margins: Margins = NO_MARGINS
+    worst: WorstInputs | None = None
+    wrong: list[WrongInput] = field(default_factory=list)
+    wrong_found: int = 0
+    note: str = ""
 
     @property
     def is_program(self) -> bool:
@@ -115,12 +121,15 @@ class ModelFacts:
 
 
 def model_facts(name: str, path: str, data: bytes) -> ModelFacts:
-    """The facts of the exact model with the bytes `data` of the file `path`.
-
-    Raises `Declined` for what is no model, and `UnsupportedWeights` where floating point does not reach.
-    """
-    facts = _program_facts if data.startswith(PROGRAM) else _max_facts
-    return facts(name, path, data)
+    """The facts of the exact model with the bytes `data` of the file `path`; where floating point does not reach, less
+    of them. Raises `Declined` for what is no model."""
+    facts = _program(name, path, data) if data.startswith(PROGRAM) else _max(name, path, data)
+    try:
+        if isinstance(facts.model, Program):
+            return _with_program_margins(facts, facts.model)
+        return _with_margins_of_max(facts, facts.model)
+    except UnsupportedWeights as error:
+        return replace(facts, note=str(error))
 
 
 def _matrix(name: str, meaning: str, rows: str, columns: str, values: npt.NDArray[Any]) -> Matrix:
@@ -128,26 +137,8 @@ def _matrix(name: str, meaning: str, rows: str, columns: str, values: npt.NDArra
     return Matrix(name, meaning, rows, columns, values, np.asarray(singular_values, dtype=np.float64))
 
 
-def _max_facts(name: str, path: str, data: bytes) -> ModelFacts:
+def _max(name: str, path: str, data: bytes) -> ModelFacts:
     model = parse_model(data)
-    forward = Forward(float_weights(model))
-    positions = forward.qk_positions - forward.qk_positions.mean(axis=1, keepdims=True)
-    matrices = [
-        _matrix("EQKE", "score of a token for a query", "query", "token", forward.qk_tokens),
-        _matrix("EVOU", "what attending to a token adds to an output", "token", "output", forward.ov_tokens),
-        _matrix("EU", "what the query itself adds to an output", "query", "output", forward.eu),
-        # Scores matter up to a constant for each query, next to which positions may hardly differ.
-        _matrix("EQKP", "score of a position for a query, less the query's mean", "query", "position", positions),
-        _matrix("PVOU", "what attending to a position adds to an output", "position", "output", forward.ov_positions),
-    ]
-    drawn = list(forward.random_inputs(SAMPLES, SEED))
-    values = [margins(forward.logits(tokens), labels_of(tokens)) for tokens in drawn]
-    worst = worst_inputs(forward)
-    tokens = np.concatenate([*drawn, worst.inputs])
-    found = np.concatenate([*values, worst.margins])
-    wrong, wrong_found = _wrong_inputs(
-        data, model, tokens[found <= 0], found[found <= 0], lambda some: forward.logits(some)[:, None, :], MAX_WRONG
-    )
     return ModelFacts(
         name=name,
         path=path,
@@ -164,6 +155,30 @@ def _max_facts(name: str, path: str, data: bytes) -> ModelFacts:
             "head width": model.head_width,
         },
         tensors={key: (tensor.rows, tensor.columns) for key, tensor in model.weights.items()},
+    )
+
+
+def _with_margins_of_max(facts: ModelFacts, model: ExactModel) -> ModelFacts:
+    forward = Forward(float_weights(model))
+    positions = forward.qk_positions - forward.qk_positions.mean(axis=1, keepdims=True)
+    matrices = [
+        _matrix("EQKE", "score of a token for a query", "query", "token", forward.qk_tokens),
+        _matrix("EVOU", "what attending to a token adds to an output", "token", "output", forward.ov_tokens),
+        _matrix("EU", "what the query itself adds to an output", "query", "output", forward.eu),
+        # Scores matter up to a constant for each query, next to which positions may hardly differ.
+        _matrix("EQKP", "score of a position for a query, less the query's mean", "query", "position", positions),
+        _matrix("PVOU", "what attending to a position adds to an output", "position", "output", forward.ov_positions),
+    ]
+    drawn = list(forward.random_inputs(SAMPLES, SEED))
+    values = [margins(forward.logits(tokens), labels_of(tokens)) for tokens in drawn]
+    worst = worst_inputs(forward)
+    tokens = np.concatenate([*drawn, worst.inputs])
+    found = np.concatenate([*values, worst.margins])
+    wrong, wrong_found = _wrong_inputs(
+        facts, tokens[found <= 0], found[found <= 0], lambda some: forward.logits(some)[:, None, :], MAX_WRONG
+    )
+    return replace(
+        facts,
         matrices=matrices,
         margins=Margins(np.concatenate(values), labels_of(np.concatenate(drawn)), every_input=False),
         worst=worst,
@@ -172,26 +187,9 @@ def _max_facts(name: str, path: str, data: bytes) -> ModelFacts:
     )
 
 
-def _program_facts(name: str, path: str, data: bytes) -> ModelFacts:
+def _program(name: str, path: str, data: bytes) -> ModelFacts:
     program = parse_program(data)
-    forward, inputs = ProgramForward(program), program.inputs
-    every = inputs.sequences <= MAX_ALL
-    batches = list(_all_inputs(forward)) if every else list(forward.random_inputs(SAMPLES, SEED))
-    empty = np.empty((0, len(inputs.sets)), dtype=np.int64)
-    tokens = np.concatenate([empty, *batches])
-    labels = [forward.labels(batch)[0] for batch in batches]
-    values = [program_margins(forward.logits(b), c) for b, c in zip(batches, labels, strict=True)]
-    found = np.concatenate([np.empty(0), *values])
-    first = np.concatenate([np.empty(0, dtype=np.int64), *(label[:, 0] for label in labels)])
-    numbers = sum(rows * columns for rows, columns in program.shapes)
-    wrong, wrong_found = _wrong_inputs(
-        data, program, tokens[found <= 0], found[found <= 0], forward.logits, MAX_CONFIRMED // _work(program)
-    )
-    matrices = [
-        _matrix(f"tensor {number}", "weights of the program", "row", "column", rounded(str(number), tensor))
-        for number, tensor in enumerate(program.tensors)
-        if min(tensor.rows, tensor.columns) > 1
-    ]
+    inputs = program.inputs
     return ModelFacts(
         name=name,
         path=path,
@@ -205,12 +203,32 @@ def _program_facts(name: str, path: str, data: bytes) -> ModelFacts:
             "answers": program.answers,
             "outputs": program.outputs,
             "steps": len(program.steps),
-            "numbers": numbers,
         },
         tensors={str(number): (tensor.rows, tensor.columns) for number, tensor in enumerate(program.tensors)},
+    )
+
+
+def _with_program_margins(facts: ModelFacts, program: Program) -> ModelFacts:
+    forward = ProgramForward(program)
+    every = program.inputs.sequences <= MAX_ALL
+    batches = list(_all_inputs(forward)) if every else list(forward.random_inputs(SAMPLES, SEED))
+    tokens = np.concatenate([np.empty((0, len(program.inputs.sets)), dtype=np.int64), *batches])
+    labels = [forward.labels(batch)[0] for batch in batches]
+    values = [program_margins(forward.logits(b), c) for b, c in zip(batches, labels, strict=True)]
+    found = np.concatenate([np.empty(0), *values])
+    first = np.concatenate([np.empty(0, dtype=np.int64), *(label[:, 0] for label in labels)])
+    wrong, wrong_found = _wrong_inputs(
+        facts, tokens[found <= 0], found[found <= 0], forward.logits, MAX_CONFIRMED // _work(program)
+    )
+    matrices = [
+        _matrix(f"tensor {number}", "weights of the program", "row", "column", tensor)
+        for number, tensor in enumerate(forward.tensors)
+        if min(tensor.shape) > 1
+    ]
+    return replace(
+        facts,
         matrices=matrices,
         margins=Margins(found, first, every),
-        worst=None,
         wrong=wrong,
         wrong_found=wrong_found,
     )
@@ -240,8 +258,7 @@ def _all_inputs(forward: ProgramForward) -> Any:
 
 
 def _wrong_inputs(
-    data: bytes,
-    model: ExactModel | Program,
+    facts: ModelFacts,
     tokens: npt.NDArray[Any],
     values: Array,
     logits: Any,
@@ -253,11 +270,11 @@ def _wrong_inputs(
     tokens, first = np.unique(tokens, axis=0, return_index=True)
     order = np.argsort(values[first], kind="stable")[:MAX_WRONG]
     chosen, about = tokens[order], values[first][order]
-    labels = _labels(model, chosen)
+    labels = _labels(facts.model, chosen)
     answers = logits(chosen).argmax(axis=2)
     confirmed: list[Margin | None] = [None] * len(chosen)
     if most:
-        confirmed[:most] = margins_in_balls(data, chosen[:most].tolist())
+        confirmed[:most] = margins_in_balls(facts.data, chosen[:most].tolist())
     wrong = [
         WrongInput(input.tolist(), label.tolist(), answer.tolist(), margin, ball is not None and ball.wrong)
         for input, label, answer, margin, ball in zip(chosen, labels, answers, about.tolist(), confirmed, strict=True)

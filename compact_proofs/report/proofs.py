@@ -62,9 +62,15 @@ class Proof:
         return self.verdict.verdict == "accepted"
 
     @property
+    def counts(self) -> bool:
+        """Whether it proves how many inputs are correct, and not what they weigh, or something statistical."""
+        return self.accepted and self.verdict.kind == "count"
+
+    @property
     def bound(self) -> float:
-        """The share of inputs that are proved correct."""
-        return self.verdict.correct_at_least / self.verdict.total if self.accepted else 0.0
+        """The share of inputs that are proved correct; 0 where something else is proved, as of correct by a margin."""
+        plain = self.counts and self.verdict.margin in ("", "0")
+        return self.verdict.correct_at_least / self.verdict.total if plain else 0.0
 
 
 def strategy_of(name: str) -> str:
@@ -98,8 +104,8 @@ def strategies_for(model: ModelFacts, wanted: Sequence[str]) -> list[str]:
 
 
 def best(proofs: Iterable[Proof]) -> Proof | None:
-    """The accepted proof that claims most, the shortest of several."""
-    accepted = [proof for proof in proofs if proof.accepted]
+    """The accepted proof that counts most inputs, the shortest of several."""
+    accepted = [proof for proof in proofs if proof.counts]
     rank = {id(proof): (proof.verdict.correct_at_least, -proof.verdict.operations) for proof in accepted}
     return max(accepted, key=lambda proof: rank[id(proof)], default=None)
 
@@ -111,7 +117,7 @@ def _check(model: str, certificate: str) -> str:
 def _proof(model: ModelFacts, name: str, strategy: str, data: bytes, commands: Sequence[str]) -> Proof:
     verdict = check_bytes(model.data, data)
     lost: list[Lost] = []
-    if verdict.verdict == "accepted" and isinstance(model.model, ExactModel):
+    if verdict.kind == "count" and isinstance(model.model, ExactModel):
         lost = _lost(model.model, model.worst, data)
     return Proof(name, strategy, sha256(data).hexdigest(), verdict, list(commands), lost)
 

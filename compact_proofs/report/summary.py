@@ -31,6 +31,7 @@ def as_object(subject: Subject) -> dict[str, Any]:
             "right": facts.margins.right,
             "quantiles": {f"{share:g}": finite(value) for share, value in facts.margins.quantiles.items()},
         },
+        "note": facts.note,
         "wrong_found": facts.wrong_found,
         "wrong": [{**asdict(one), "margin": finite(one.margin)} for one in facts.wrong],
         "certificates": [_proof(proof) for proof in subject.proofs],
@@ -67,8 +68,9 @@ class Table:
 def tables(subject: Subject) -> Iterator[Table]:
     """The facts about a model, as a terminal shows them."""
     facts, found = subject.facts, best(subject.proofs)
+    note = f"; nothing is said in floating point: {facts.note}" if facts.note else ""
     yield Table(
-        f"{facts.name}: task {facts.task}, inputs {facts.inputs}, sha256 {facts.sha256}",
+        f"{facts.name}: task {facts.task}, inputs {facts.inputs}, sha256 {facts.sha256}{note}",
         ["tensor", "rows", "columns"],
         [[name, f"{rows:,}", f"{columns:,}"] for name, (rows, columns) in facts.tensors.items()],
         ("tensor",),
@@ -106,9 +108,9 @@ def _verdicts(subject: Subject) -> Table:
     rows = []
     for proof in subject.proofs:
         verdict = proof.verdict
-        numbers = [f"{verdict.correct_at_least:,}", verdict.share] if proof.accepted else ["", ""]
+        numbers = [f"{verdict.correct_at_least:,}", verdict.share] if proof.counts else ["", verdict.kind]
         rows.append([proof.name, verdict.verdict, *numbers, f"{verdict.operations:,}"])
-    columns = ["certificate", "verdict", "correct at least", "of all", "operations"]
+    columns = ["certificate", "verdict", "correct", "of all", "operations"]
     return Table("Verdicts:", columns, rows, ("certificate", "verdict"))
 
 
@@ -125,7 +127,7 @@ def _left_out(proof: Proof) -> Table:
         for one in proof.lost[:SHOWN]
     ]
     title = f"{proof.name} leaves inputs out: {lost:,}, in this number of groups: {len(proof.lost):,}; the largest:"
-    return Table(title, ["label", "queries", "inputs", "left out", "outputs that win"], rows, ("outputs that win",))
+    return Table(title, ["label", "queries", "inputs", "lost", "outputs that win"], rows, ("outputs that win",))
 
 
 def _wrong(facts: ModelFacts) -> Table:

@@ -15,7 +15,7 @@ from model_export.floating_point import Forward, margins
 
 Array = npt.NDArray[np.float64]
 # Terms that are formed; where there would be more, not every query and label is looked at.
-MAX_TERMS = 2**28
+MAX_TERMS = 2**27
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def fine_tune(weights: Weights, seed: int, steps: int = STEPS) -> dict[str, npt.
     try:
         import torch
     except ImportError as error:
-        raise ImportError("training needs PyTorch; install it with: pip install torch") from error
+        raise ImportError("training needs PyTorch: pip install '.[train]' in a clone") from error
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -11,24 +11,25 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
 from certificates.strategies import CLASSES
-from compact_proofs.frontier_plot import OTHER_STYLE, STYLES, nines
+from compact_proofs.frontier_plot import nines
 from compact_proofs.study.fine_tuning import COMPRESSED, FINE_TUNED, TRAINED, TuningRow
 from compact_proofs.study.noise import DirectionRow, DrawRow
 from compact_proofs.study.plan import FAMILIES
 from compact_proofs.study.run import ModelRow, ProofRow
 from compact_proofs.study.table import BUDGET, exponent, growth
+from compact_proofs.styles import CIRCUITS, STAGES, styles
 from model_export.output_files import write_whole
 
 TICKS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998, 0.999, 0.9998, 0.9999)
 # What grows, and the families in which nothing else differs.
 BY_VOCABULARY = (("max-of-4-of-16", 16), ("max-of-4-of-32", 32), ("max-of-4", 64), ("max-of-4-of-128", 128))
 BY_POSITIONS = (("max-of-4", 4), ("max-of-5", 5), ("max-of-10", 10), ("max-of-20", 20))
-STAGE_STYLES = {TRAINED: ("#D55E00", "s"), FINE_TUNED: ("#0072B2", "o"), COMPRESSED: ("#009E73", "^")}
+STAGE_STYLES = dict(zip((TRAINED, FINE_TUNED, COMPRESSED), STAGES, strict=True))
 
 
 def style(strategy: str) -> tuple[str, str]:
     """Colour and marker of a strategy."""
-    return STYLES.get(strategy, OTHER_STYLE)
+    return styles([strategy])[strategy]
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -140,8 +141,8 @@ def growth_picture(proofs: Sequence[ProofRow]) -> Figure:
     return figure
 
 
-def draws_picture(rows: Sequence[DrawRow]) -> Figure:
-    """Bounds with random residuals, the trained one's, and the one with no residual."""
+def draws_picture(rows: Sequence[DrawRow], model: str) -> Figure:
+    """Of one model: bounds with random residuals, the trained one's, and the one with no residual."""
     circuits = list(dict.fromkeys(row.circuit for row in rows))
     figure, panels = _figure(len(circuits))
     for axes, circuit in zip(panels, circuits, strict=True):
@@ -152,20 +153,21 @@ def draws_picture(rows: Sequence[DrawRow]) -> Figure:
         axes.axvline(without, color="black", ls="--", label="no residual")
         axes.set_xlabel("bound")
         axes.set_ylabel("models")
-        axes.set_title(f"residual of {circuit}", loc="left")
+        axes.set_title(f"{model}: residual of {circuit}", loc="left")
         axes.legend()
     return figure
 
 
-def directions_picture(rows: Sequence[DirectionRow]) -> Figure:
-    """The bound as the hint's rank grows, one direction after the other, circuit by circuit."""
+def directions_picture(rows: Sequence[DirectionRow], model: str) -> Figure:
+    """Of one model: the bound as the hint's rank grows, one direction after the other, circuit by circuit."""
     figure, (axes,) = _figure()
-    for circuit, (colour, marker) in zip(dict.fromkeys(row.circuit for row in rows), STYLES.values(), strict=False):
+    for circuit, (colour, marker) in zip(dict.fromkeys(row.circuit for row in rows), CIRCUITS, strict=True):
         own = [row for row in rows if row.circuit == circuit]
         bounds = [row.correct_at_least / row.total for row in own]
         axes.plot([row.rank for row in own], bounds, marker=marker, color=colour, label=circuit)
     axes.set_xlabel("rank of the hint")
     axes.set_ylabel("bound, the other circuits exact")
+    axes.set_title(f"{model}: rank of the hint", loc="left")
     axes.legend()
     return figure
 

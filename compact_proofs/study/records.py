@@ -61,7 +61,8 @@ def write_csv(rows: Sequence[Any], path: Path) -> None:
 
 
 def read_csv(path: Path, kind: type[Row]) -> list[Row]:
-    """The rows of such a file, as instances of the dataclass `kind`, whose fields are text and numbers, or None."""
+    """The rows of such a file, as instances of the dataclass `kind`, whose fields are text, numbers, truth values or
+    None."""
     types = get_type_hints(kind)
     with path.open(encoding="utf-8", newline="") as file:
         return [
@@ -72,4 +73,6 @@ def read_csv(path: Path, kind: type[Row]) -> list[Row]:
 def _parsed(text: str, kind: Any) -> Any:
     if kind in (str, int, float):
         return kind(text)
+    if kind is bool:
+        return text == "True"
     return None if text == "" else next(option for option in kind.__args__ if option is not type(None))(text)

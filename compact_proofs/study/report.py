@@ -82,6 +82,7 @@ def seeds(run: Run) -> Report:
 
 def noise_part(run: Run) -> Report:
     """Place one trained model among models whose residuals are random."""
+    model = f"{FAMILY}, seed {NOISE_SEED}"
     (weights,) = _trained([NOISE_SEED], run)
     draws, directions = noise(weights, run.output / "noise", run.workers, run.how, run.draws, run.starting)
     tables = table_rows(read(weights))
@@ -90,8 +91,8 @@ def noise_part(run: Run) -> Report:
     write_csv(draws, files[0])
     write_csv(tables, files[1])
     write_csv(directions, files[2])
-    files.append(pictures.save(pictures.draws_picture(draws), run.output / "noise.png"))
-    files.append(pictures.save(pictures.directions_picture(directions), run.output / "directions.png"))
+    files.append(pictures.save(pictures.draws_picture(draws, model), run.output / "noise.png"))
+    files.append(pictures.save(pictures.directions_picture(directions, model), run.output / "directions.png"))
     return Report(
         [
             Table(table.DRAWS, table.printed_draws(draws), ("circuit",)),

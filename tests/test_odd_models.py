@@ -1,0 +1,16 @@
+"""Some of the odd models, against the truth. All 300: `python tests/odd_models.py`, some ten minutes."""
+
+import pytest
+from odd_models import MAKERS, problems
+
+# Every sixth, of all kinds, and none of those that take long.
+NUMBERS = range(1, 300, 6)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_strategies_on_odd_models(number: int) -> None:
+    assert problems(number) == []
+
+
+def test_all_kinds_are_among_them() -> None:
+    assert {number % len(MAKERS) for number in NUMBERS} == set(range(len(MAKERS)))
