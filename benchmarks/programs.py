@@ -164,7 +164,7 @@ class Figures:
     def cells(self, name: str) -> list[str]:
         found = f"{self.verdict.correct_at_least:,} of {self.verdict.total:,}"
         forced = [f"{x:.3f} ({self.check / x:.1f})" for x in (self.every_position, self.needed)]
-        twin = "" if self.verified is None else f"{self.verified:.1f} ({self.verified / self.check:.0f})"
+        twin = "" if self.verified is None else f"{self.verified:.1f} ({self.verified / self.check:.1f})"
         own = [f"{self.prove:.1f}", f"{self.check:.2f}", str(self.memory)]
         return [name, found, f"{self.right:,}", *own, *forced, twin]
 

@@ -25,4 +25,4 @@ class Induction(Task):
 
     def words(self) -> str:
         what = "the successor of the earlier occurrence of the last"
-        return f"{what}, the others distinct, of the tokens"
+        return f"{what} (induction; others distinct) of the tokens"
