@@ -13,12 +13,16 @@ from fractions import Fraction
 from functools import lru_cache
 from math import log, sqrt
 
+import checker.arithmetic
 from certificates.short import OverBudget
 from certificates.strategies import STRATEGIES, find_proof
 from checker.check import check
 from checker.errors import Declined
 from fuzzing.models import NAMES, Model, matrix, max_model, model_file, scaled, uniform_model, zeros
 from fuzzing.oracle import Oracle
+
+# Where scores differ much, these take most of the time, and are the same for many strategies and checks.
+checker.arithmetic.exponential_factors = lru_cache(64)(checker.arithmetic.exponential_factors.__wrapped__)
 
 # Positive margins that are smaller may be lost.
 LEAST_MARGIN = Fraction(1, 2**200)
