@@ -14,6 +14,7 @@ from functools import lru_cache
 from math import log, sqrt
 
 import checker.arithmetic
+
 from certificates.short import OverBudget
 from certificates.strategies import STRATEGIES, find_proof
 from checker.check import check
