@@ -737,6 +737,7 @@ def report(
     Models without certificates are proved by strategies that take seconds. Every verdict is the
     checker's, given now. The page needs no network. Needs Altair: pip install '.[report]' in a clone.
     """
+    from certificates.progress import watched
     from compact_proofs.report.collect import collect
     from compact_proofs.report.summary import as_object
 
@@ -748,7 +749,7 @@ def report(
         raise ImportError(f"a report needs {error.name}: pip install '.[report]' in a clone") from None
     require_output(Path(output), [Path(file) for file in files])
     paths = []
-    with progress_bar() as bar:
+    with progress_bar() as bar, watched(bar.part):
         subjects = collect(files, strategies, bar.start)
         bar.start("write the page")
         write_whole(Path(output), page(subjects))
@@ -779,10 +780,11 @@ def inspect(files: tuple[str, ...], strategies: tuple[str, ...], as_json: bool) 
     A FILE is an exact model, a certificate, a folder with certificates, or the name of a shipped model.
     Models without certificates are proved by `exact`, or `evaluate`.
     """
+    from certificates.progress import watched
     from compact_proofs.report.collect import collect
     from compact_proofs.report.summary import as_object, tables
 
-    with progress_bar() as bar:
+    with progress_bar() as bar, watched(bar.part):
         subjects = collect(files, strategies, bar.start, quick=True)
     if as_json:
         say(json.dumps({"models": [as_object(subject) for subject in subjects]}))

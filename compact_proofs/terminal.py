@@ -118,7 +118,7 @@ class Steps:
     """A progress bar over the steps of a long command, with the time that is left as far as it can be told."""
 
     def __init__(self, progress: "Progress | None", total: int | None) -> None:
-        self._progress = progress
+        self._progress, self._total = progress, total
         if progress:
             self._task = progress.add_task("", total=total)
         self._started, self._part = 0, ""
@@ -128,9 +128,9 @@ class Steps:
         told = DONE_OF.match(step)
         if self._progress:
             found: dict[str, Any] = {"completed": int(told[1]), "total": int(told[2])} if told else {}
-            found = found or {"completed": self._started}
+            found = found or {"completed": self._started, "total": self._total}
             self._progress.update(self._task, description=kernel.printable(step), refresh=True, **found)
-        self._started += 1
+        self._started, self._part = self._started + 1, ""
 
     def part(self, task: str, share: float) -> None:
         """Show that of the present step's task, such as a search, so much is done, from 0 to 1."""
