@@ -137,6 +137,8 @@ RULE_COSTS: dict[str, dict[str, Expr]] = {
     "last": {"check": 5 * Q * C},
     "levels": {"check": Q * (W + B) + (Q - 1) * (B + 2 * C) + C * (W + 4 * B - L + 3 + N)},
     "enumerate": {"check": C * (5 * (K - 1) * (T + 1) + E)},
+    "margin": {"model": v * v_out},
+    "distribution": {"model": sympy.Integer(0)},
 }
 # Over a certificate: different classes and what `gaps` counts for them, added up; pairs of a class and a
 # label, and their labels added up; different queries of `levels` checks.

@@ -44,7 +44,7 @@ class Weighing:
         self.certified = self.left = 0
         # To find the part of a label, and to multiply the weights of its positions.
         self.price = 4 * PYTHON * model.positions + 32 * len(distribution.parts)
-        self.meter.add("", 0, self.price * model.vocabulary)
+        self.meter.add("distribution", 0, self.price * model.vocabulary)
         self.total = sum(self._of_label(label) for label in range(model.vocabulary))
 
     def _of_label(self, label: int) -> int:
@@ -55,7 +55,7 @@ class Weighing:
     def start(self, group: Group) -> None:
         """Begin with all inputs of a group."""
         self.group, self.sums = group, self.distribution.of_label(group.label)
-        self.meter.add("", 0, self.price)
+        self.meter.add("distribution", 0, self.price)
         *others, last = self.sums
         every, without = (
             prod(row[end] for row in others) for end in (group.label + 1, group.label)
@@ -72,7 +72,7 @@ class Weighing:
         """What the tokens of each level or band weigh at each position but the last; these hold so
         many tokens, from token 0 on, but for the last, which is the label."""
         label = self.group.label
-        self.meter.add("", 0, PYTHON * len(self.sums) * len(sizes))
+        self.meter.add("distribution", 0, PYTHON * len(self.sums) * len(sizes))
         ends = [*accumulate(sizes[:-1], initial=0)]
         spans = [*zip(ends, ends[1:], strict=False), (label, label + 1)]
         return [[row[b] - row[a] for a, b in spans] for row in self.sums[:-1]]
@@ -106,7 +106,7 @@ class Weighing:
         most = max(bound(last) + sum(map(bound, bands)), prod(map(sum, weights)))
         word = 1 if most < PRODUCT_LIMIT else 48 + most.bit_length() // 16
         tried = sum(2 * prod(len(sizes[part]) for part in box) for box in boxes)
-        self.meter.add("", 0, max(5, len(last)) * tried * word)
+        self.meter.add("distribution", 0, max(5, len(last)) * tried * word)
         dtype, passing = np.int64 if word == 1 else object, 0
         for box in boxes:
             each = zip(bands, weights, box, strict=True)
@@ -130,7 +130,7 @@ def count_by_position(
     """
     levels, positions = len(terms), len(weights)
     choices = comb(positions + levels, levels)
-    meter.add("", 0, choices * (levels * positions + len(last)) * PYTHON)
+    meter.add("distribution", 0, choices * (levels * positions + len(last)) * PYTHON)
     sums = {(0,) * levels: 1}
     for row in weights:
         more: dict[tuple[int, ...], int] = {}
