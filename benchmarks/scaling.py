@@ -1,17 +1,16 @@
 """How the length of proofs grows with the number of tokens and of positions.
 
-    python benchmarks/scaling.py FOLDER [TOKENSxPOSITIONS ...]
+    python benchmarks/scaling.py FOLDER [TOKENSxPOSITIONS ...] [--strategy exact]
 
-prints the tables of docs/scaling.md, for all sizes or those named, such as 64x4. Models that are not in FOLDER are
-trained, each by the recipe in MODELS, and put there; needs `pip install '.[train]'`. So are certificates, and what was
-measured of them, as one JSON file for each; nothing that is there is measured again.
+prints the tables of docs/scaling.md, for all sizes or those named, such as 64x4, and all strategies or one. Models that
+are not in FOLDER are trained, each by the recipe in MODELS, and put there; needs `pip install '.[train]'`. So are
+certificates, and what was measured of them, as one JSON file for each; nothing that is there is measured again.
 
 Seconds are those of the processor, of a process of its own each; memory is the most that the process of the check had.
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -83,14 +82,21 @@ class Measured:
         return self.operations - self.tables
 
 
-# Operations, as the sizes of a model and a proof say: for the tables, and beside them what the paper has for the whole
-# (arXiv 2406.11779, k for positions).
-COLUMNS: dict[str, Callable[[Measured], int]] = {
+# A process begins with the memory of the one that starts it, which is therefore a small one.
+START = """
+import os, sys
+_, status, usage = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+# Operations of which powers are fitted; the tables are what comes before any group.
+COUNTS: dict[str, Callable[[Measured], int]] = {
     "operations": lambda row: row.operations,
     "tables": lambda row: row.tables,
     "groups": lambda row: row.groups,
 }
-PAPER = {"brute force": "v^(k+1) k d", "cubic": "v^3 k^2", "sub-cubic": "v^2 k^2 + v^2 d", "exact": "-"}
+# How those of the proofs of Gross et al. grow (arXiv 2406.11779).
+PAPER = {"cubic": "v^3 K^2", "sub-cubic": "v^2 K^2 + v^2 d", "exact": "-"}
 
 
 def main() -> None:
@@ -98,7 +104,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How the length of proofs grows.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("sizes", nargs="*", metavar="TOKENSxPOSITIONS")
+    parser.add_argument("--strategy", choices=STRATEGIES, help="only this one")
     options = parser.parse_args()
+    strategies = (options.strategy,) if options.strategy else STRATEGIES
     by_size = {f"{recipe.vocabulary}x{recipe.positions}": recipe for recipe in MODELS}
     unknown = set(options.sizes) - set(by_size)
     if unknown:
@@ -106,9 +114,9 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     recipes = [by_size[size] for size in options.sizes or by_size]
     rows = []
-    with progress_bar(len(recipes) * len(STRATEGIES)) as bar:
+    with progress_bar(len(recipes) * len(strategies)) as bar:
         for recipe in recipes:
-            for strategy in STRATEGIES:
+            for strategy in strategies:
                 bar.start(f"{recipe}, {strategy}")
                 rows.append(measured(recipe, strategy, options.folder))
     say("Operations, seconds of the processor, and memory of the check:")
@@ -155,14 +163,11 @@ def measure(recipe: Recipe, strategy: str, folder: Path) -> Measured:
 
 def run(command: Sequence[str]) -> tuple[str, float, float]:
     """What a command prints, its seconds of the processor, and the most memory that it had, in MiB."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}: {printed}")
-    return printed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    done = subprocess.run([sys.executable, "-I", "-c", START, *command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}: {done.stdout}{done.stderr}")
+    seconds, mebibytes = map(float, done.stderr.splitlines()[-1].split())
+    return done.stdout, seconds, mebibytes
 
 
 def table(rows: Iterable[Measured]) -> tuple[list[str], list[list[str]]]:
@@ -179,15 +184,12 @@ def table(rows: Iterable[Measured]) -> tuple[list[str], list[list[str]]]:
 def exponents(rows: Sequence[Measured]) -> tuple[list[str], list[list[str]]]:
     """Powers fitted to the operations of every strategy, to those of its tables, and of its groups."""
     lines = []
-    for strategy in STRATEGIES:
+    for strategy in dict.fromkeys(row.strategy for row in rows):
         own, line = [row for row in rows if row.strategy == strategy], [strategy]
-        for count in COLUMNS.values():
+        for count in COUNTS.values():
             line += fitted(own, [float(count(row)) for row in own])
         lines.append([*line, PAPER[strategy]])
-    any_strategy = [row for row in rows if row.strategy == STRATEGIES[0]]
-    whole = fitted(any_strategy, [float(row.brute_force) for row in any_strategy])
-    lines.append(["brute force", *whole, *["-"] * 4, PAPER["brute force"]])
-    return ["strategy", *(f"{name}: {power}" for name in COLUMNS for power in ("v", "K")), "paper"], lines
+    return ["strategy", *(f"{name}: {power}" for name in COUNTS for power in ("v", "K")), "paper"], lines
 
 
 def fitted(rows: Sequence[Measured], counts: Sequence[float]) -> list[str]:
