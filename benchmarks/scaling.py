@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 from benchmark import use_one_core
-from checker.model import parse_model
 
 from certificates.costs import K, d, d_head, evaluate, formula, prepared, v, v_out
+from checker.models.attention_only import parse_model
 from compact_proofs.commands import export, train
 from compact_proofs.isolated import checker_command
 from compact_proofs.terminal import print_table, progress_bar, say

@@ -13,8 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import log, sqrt
 
-import checker.arithmetic
-
+import checker.numbers.rounding
 from certificates.short import OverBudget
 from certificates.strategies import STRATEGIES, find_proof
 from checker.check import check
@@ -23,7 +22,7 @@ from fuzzing.models import NAMES, Model, matrix, max_model, model_file, scaled, 
 from fuzzing.oracle import Oracle
 
 # Where scores differ much, these take most of the time, and are the same for many strategies and checks.
-checker.arithmetic.exponential_factors = lru_cache(64)(checker.arithmetic.exponential_factors.__wrapped__)
+checker.numbers.rounding.exponential_factors = lru_cache(64)(checker.numbers.rounding.exponential_factors.__wrapped__)
 
 # Positive margins that are smaller may be lost.
 LEAST_MARGIN = Fraction(1, 2**200)
