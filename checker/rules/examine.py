@@ -1,5 +1,6 @@
 """The check of a program: a model file of version 2 and a certificate, and what it is about."""
 
+from checker.inputs import Listed
 from checker.meter import MAX_PROGRAM_OPERATIONS, Meter
 from checker.models.program import Program, parse_program
 from checker.rules.certificate import parse_claim
@@ -42,7 +43,8 @@ def examine_program(
     weight = 0
     for listed, certified in check_evaluate(program, claim.proof, claim.margin, meter, counts):
         if distribution is not None:
-            weight += int(distribution.of_inputs(listed, meter)[certified].sum())
+            some = Listed(listed.numbers[certified], listed.labels[certified])
+            weight += distribution.of_inputs(some, meter)
     correct = sum(each for _, _, each in claim.proof.intervals)
     claim.require_correct(correct, "intervals")
     if distribution is not None:
