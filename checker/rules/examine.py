@@ -6,7 +6,6 @@ from checker.models.program import Program, parse_program
 from checker.rules.certificate import parse_claim
 from checker.rules.distribution import Distribution, state_weight
 from checker.rules.evaluate import check_evaluate
-from checker.rules.margin import decimal
 from checker.verdict import Verdict
 
 # How a model of version 2 begins.
@@ -34,7 +33,7 @@ def examine_program(
     program, claim = parse_program(model_data), parse_claim(certificate_data)
     inputs = program.inputs
     describe_program(found, program)
-    found.margin = decimal(claim.margin)
+    found.margin = claim.metered_margin(meter)
     found.took_part(examine_program, check_evaluate)
     claim.require_model(found.model_sha256)
     found.total = inputs.count(meter)
