@@ -12,7 +12,6 @@ from checker.models.tables import Tables
 from checker.models.terms import Terms
 from checker.rules.distribution import Distribution, state_weight
 from checker.rules.group_rule import Premises, needed_classes, outputs_of
-from checker.rules.margin import decimal
 from checker.rules.registry import group_rule
 from checker.rules.tables import table_rule
 from checker.rules.weigh import Weighing
@@ -99,7 +98,7 @@ def examine_groups(
     model = parse_model(model_data)
     describe_model(found, model)
     certificate = parse_certificate(certificate_data)
-    found.margin = decimal(certificate.margin)
+    found.margin = certificate.metered_margin(meter)
     require_sizes(certificate, model)
     rules = {check.rule for group in certificate.groups for check in group.checks}
     found.took_part(Terms, *(table_rule(table).check for table in certificate.tables))

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from checker.errors import Rejected
-from checker.rules.margin import NO_MARGIN, Margin, parse_margin
+from checker.meter import Meter
+from checker.rules.margin import NO_MARGIN, Margin, decimal, parse_margin
 from checker.text import NATURAL, Reader
 
 HEX_DIGITS = frozenset("0123456789abcdef")
@@ -28,6 +29,12 @@ class Header:
         """Raises `Rejected` unless as many correct inputs were found as are claimed."""
         if self.correct != found:
             raise Rejected(f"total: claimed {self.correct} correct, found {found} in the {where}")
+
+    def metered_margin(self, meter: Meter) -> str:
+        """The margin as a decimal number. A verdict about one names its rule, whatever is found."""
+        if self.margin != NO_MARGIN:
+            meter.add("margin", 0, 0)
+        return decimal(self.margin)
 
 
 def parse_header(reader: Reader, version: str) -> Header:

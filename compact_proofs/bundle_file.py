@@ -54,7 +54,9 @@ class BundleVerdict:
         if self.verdict != "accepted":
             return f"{self.verdict}: {self.reason}"
         models = len({verdict.model_sha256 for verdict in self.certificates.values()})
-        return f"accepted: all certificates, {len(self.certificates)} of {models} models"
+        statistical = sum(verdict.kind == "statistical" for verdict in self.certificates.values())
+        some = f" ({statistical} statistical)" if statistical else ""
+        return f"accepted: all certificates, {len(self.certificates)}{some} of {models} models"
 
 
 # Writing

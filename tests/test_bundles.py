@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_models import examples
 
+from certificates.sampling import prove_sample
 from checker import check
 from checker.__main__ import EXIT_CODES
 from checker.errors import Declined
@@ -58,6 +59,14 @@ def test_a_bundle_is_verified(made: Path, files: Contents, capsys: pytest.Captur
     found = json.loads(out)
     assert (code, err, found["verdict"]) == (0, "", "accepted")
     assert found["certificates"][CERTIFICATE]["correct_at_least"] == verdict.correct_at_least == 215
+
+
+def test_statistical_certificates_are_told_from_others(tmp_path: Path, files: Contents) -> None:
+    model = next(data for name, data in files.items() if name.startswith("models/"))
+    more = {**files, "certificates/sample": prove_sample(model, 20, 100).certificate}
+    path = tmp_path / "both.zip"
+    path.write_bytes(bundle(more, "compact-proofs 1", "0" * 64))
+    assert str(bundle_file.judge(str(path))) == "accepted: all certificates, 2 (1 statistical) of 1 models"
 
 
 def test_the_manifest_says_what_is_in_it(made: Path, files: Contents) -> None:

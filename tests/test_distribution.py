@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Callable, Sequence
 from itertools import product
 from math import prod
@@ -172,6 +173,26 @@ def test_intervals_weigh_what_is_in_them() -> None:
 
 MODEL = model_file(max_model(3, 4))
 CERTIFICATE = prove_exact(MODEL)
+
+
+def first_of_two(tokens: int) -> bytes:
+    """A program that names the first of two tokens, always right."""
+    some, rows = " ".join(map(str, range(tokens))), [[int(i == j) for j in range(tokens)] for i in range(tokens)]
+    lines = ["compact-proofs-model 2", "task copy 1 0", "positions 2", *[f"{tokens} {some}"] * 2, "tensors 1"]
+    lines += [f"tensor 0 {tokens} {tokens} 0", *(" ".join(map(str, row)) for row in rows)]
+    return "\n".join([*lines, "steps 1", "embed_at 0 0", "end", ""]).encode()
+
+
+def test_parts_take_no_time_where_nothing_is_weighed() -> None:
+    """There are thousands of parts, and each interval has one input."""
+    data = first_of_two(64)
+    certificate = program_certificate(data, [(8, 8, 8)], [(i, i, 0) for i in range(1000)])
+    parts: list[Part] = [((label, label), [[label + 1] * 64] * 2) for label in range(4096)]
+    start = time.process_time()
+    verdict = check(data, certificate, None, format_distribution(parts))
+    assert time.process_time() - start < 20
+    expected = sum((i // 64 + 1) ** 2 for i in range(1000)), sum(64 * (label + 1) ** 2 for label in range(64))
+    assert weights(verdict) == expected
 
 
 def uniform(vocabulary: int = 4, positions: int = 3) -> bytes:

@@ -12,14 +12,14 @@ import mpmath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import examples, shipped
+from small_models import examples, memory_limit, shipped
 
 from certificates.exact import prove_exact
 from certificates.sampling import format_sample, largest_share, prove_sample
 from certificates.strategies import find_proof
 from checker import Verdict, check
 from checker.errors import Declined
-from checker.meter import Meter
+from checker.meter import PYTHON, Meter
 from checker.models.attention_only import parse_model
 from checker.models.evaluation import Plan
 from checker.models.of_max import program_of
@@ -169,6 +169,16 @@ def test_every_attempt_counts_that_is_no_input() -> None:
                 break
     [listed] = draw(inputs, seed, 50, outside, Meter())  # type: ignore[arg-type]
     assert sorted(listed.numbers.tolist()) == sorted(expected)
+
+
+def test_attempts_that_fail_take_no_room() -> None:
+    """Of however many, and each is paid for, of one sample too."""
+    inputs, meter = parse_program(PARTLY).inputs, Meter()
+    meter.limit = 2**27
+    with memory_limit(2**20), pytest.raises(Declined, match="^sample: proof longer"):
+        list(draw(inputs, bytes(32), 1, lambda numbers, rows, labels: labels[:, 0] >= 0, meter))
+    # About twenty microseconds.
+    assert meter.machine_operations > 40 * PYTHON * meter.by_rule["sample"]
 
 
 def statement(verdict: Verdict) -> dict[str, object]:

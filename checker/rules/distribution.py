@@ -6,6 +6,7 @@ the sum of the weights of inputs that are proved correct, and of all inputs; eve
 Failure: all inputs weigh 0. Operations: none on numbers of the model.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,9 @@ from hashlib import sha256
 from itertools import accumulate
 from math import prod
 
-import numpy as np
-
 from checker.errors import Declined
 from checker.inputs import MAX_TOKEN, Inputs, Listed
 from checker.meter import PYTHON, Meter
-from checker.numbers.rounding import Array
 from checker.text import MAX_POSITIONS, Reader
 from checker.verdict import Verdict, percentage
 
@@ -59,29 +57,37 @@ class Distribution:
                 expected = f"expected weights of {[*sizes][:8]} tokens at {len(sizes)} positions"
                 raise Declined(f"distribution: {expected}, found {found[:8]} at {len(found)}")
 
+    def part_of(self, label: int) -> Part | None:
+        """The part for inputs of one label; those of no part weigh 0."""
+        if self.every:
+            return self.parts[0]
+        before = bisect(self.parts, label, key=lambda part: part.first)
+        part = self.parts[max(0, before - 1)]
+        return part if part.first <= label <= part.last else None
+
     def of_label(self, label: int) -> Sums:
-        """The sums of weights of inputs of one label; those of no part weigh 0."""
-        found = (part.sums for part in self.parts if part.first <= label <= part.last)
-        return next(found, self.nothing)
+        """The sums of weights of inputs of one label."""
+        part = self.part_of(label)
+        return self.nothing if part is None else part.sums
 
     @cached_property
     def nothing(self) -> Sums:
         """The sums of weights that are all 0."""
         return [[0] * len(row) for row in self.parts[0].sums]
 
-    def of_inputs(self, listed: Listed, meter: Meter) -> Array:
-        """The weight of each of some inputs, as Python integers."""
-        positions, label = listed.numbers.shape[1], listed.labels[:, 0]
-        price = 4 * len(self.parts) + positions * (64 + positions)
+    def of_inputs(self, listed: Listed, meter: Meter) -> int:
+        """What some inputs weigh together."""
+        positions = listed.numbers.shape[1]
+        price = 4 * PYTHON + positions * (64 + positions)
         meter.add("distribution", 0, price * len(listed.labels))
-        weights = np.zeros(len(listed.labels), dtype=object)
-        for part in self.parts:
-            chosen = (part.first <= label) & (label <= part.last) | self.every
-            product = np.ones(int(chosen.sum()), dtype=object)
-            for row, numbers in zip(part.weights, listed.numbers[chosen].T, strict=True):
-                product *= np.array(row, dtype=object)[numbers]
-            weights[chosen] = product
-        return weights
+        weight = 0
+        labels = listed.labels[:, 0].tolist()
+        for label, numbers in zip(labels, listed.numbers.tolist(), strict=True):
+            part = self.part_of(label)
+            if part is not None:
+                each = zip(part.weights, numbers, strict=True)
+                weight += prod(row[token] for row, token in each)
+        return weight
 
     def of_all(self, inputs: Inputs, meter: Meter) -> int:
         """The sum of the weights of all inputs."""
@@ -89,7 +95,7 @@ class Distribution:
         if self.every and inputs.task.total:
             return prod(sum(row) for row in self.parts[0].weights)
         listed = inputs.listed(0, inputs.sequences - 1, meter)
-        return sum(int(self.of_inputs(some, meter).sum()) for some in listed)
+        return sum(self.of_inputs(some, meter) for some in listed)
 
 
 def state_weight(found: Verdict, distribution: Distribution, certified: int, total: int) -> None:

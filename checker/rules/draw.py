@@ -69,14 +69,16 @@ def draw(
         waiting, attempt = list(range(start, min(start + step, samples))), 0
         found: list[tuple[Array, Array]] = []
         while waiting:
-            meter.add("sample", len(waiting), len(waiting) * price)
+            # One more, because NumPy takes some calls for each attempt, of however few samples.
+            meter.add("sample", len(waiting), (len(waiting) + 1) * price)
             each = [(drawn(seed, i, attempt, limit), i) for i in waiting]
             known = [(number, i) for number, i in each if number < limit]
             numbers = [number for number, _ in known]
             rows = inputs.numbered(numbers)
             labels, labelled = inputs.labels(rows)
             taken = labelled & ~certified(numbers, rows, labels)
-            found.append((rows[taken], labels[taken]))
+            if taken.any():
+                found.append((rows[taken], labels[taken]))
             done = {i for (_, i), one in zip(known, taken, strict=True) if one}
             waiting, attempt = [i for i in waiting if i not in done], attempt + 1
         yield Listed(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

@@ -1,11 +1,11 @@
 """The check of a program: a model file of version 2 and a certificate, and what it is about."""
 
+from checker.inputs import Listed
 from checker.meter import MAX_PROGRAM_OPERATIONS, Meter
 from checker.models.program import Program, parse_program
 from checker.rules.certificate import parse_claim
 from checker.rules.distribution import Distribution, state_weight
 from checker.rules.evaluate import check_evaluate
-from checker.rules.margin import decimal
 from checker.verdict import Verdict
 
 # How a model of version 2 begins.
@@ -33,7 +33,7 @@ def examine_program(
     program, claim = parse_program(model_data), parse_claim(certificate_data)
     inputs = program.inputs
     describe_program(found, program)
-    found.margin = decimal(claim.margin)
+    found.margin = claim.metered_margin(meter)
     found.took_part(examine_program, check_evaluate)
     claim.require_model(found.model_sha256)
     found.total = inputs.count(meter)
@@ -42,7 +42,8 @@ def examine_program(
     weight = 0
     for listed, certified in check_evaluate(program, claim.proof, claim.margin, meter, counts):
         if distribution is not None:
-            weight += int(distribution.of_inputs(listed, meter)[certified].sum())
+            some = Listed(listed.numbers[certified], listed.labels[certified])
+            weight += distribution.of_inputs(some, meter)
     correct = sum(each for _, _, each in claim.proof.intervals)
     claim.require_correct(correct, "intervals")
     if distribution is not None:

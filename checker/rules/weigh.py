@@ -43,7 +43,7 @@ class Weighing:
         self.distribution, self.meter = distribution, Uncounted(meter, 1 + model.positions // 8)
         self.certified = self.left = 0
         # To find the part of a label, and to multiply the weights of its positions.
-        self.price = 4 * PYTHON * model.positions + 32 * len(distribution.parts)
+        self.price = 4 * PYTHON * (1 + model.positions)
         self.meter.add("distribution", 0, self.price * model.vocabulary)
         self.total = sum(self._of_label(label) for label in range(model.vocabulary))
 
