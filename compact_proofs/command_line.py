@@ -118,12 +118,11 @@ def _decimal(text: str) -> Fraction | None:
 def _margin(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int]:
     """A margin, 0 or a number of finitely many binary digits, as an odd integer times 2 to the power of an exponent."""
     margin = _decimal("0" if value is None else value)
-    if margin is None or margin.denominator & margin.denominator - 1:
-        raise click.BadParameter(f"{value!r} is not a dyadic number, such as 0.5", context, parameter)
-    if not margin:
-        return NO_MARGIN
-    zeros = (margin.numerator & -margin.numerator).bit_length() - 1
-    return margin.numerator >> zeros, zeros + 1 - margin.denominator.bit_length()
+    try:
+        return commands.exact_margin(Fraction(-1) if margin is None else margin)
+    except ValueError:
+        expected = "0 or a positive number of finitely many binary digits, such as 0.5"
+        raise click.BadParameter(f"expected {expected}, found {value!r}", context, parameter) from None
 
 
 def _confidence(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -207,15 +206,14 @@ def export(
     A configuration under which the weights are another function is refused. What is assumed is
     printed, and so is how often the exported model is right on random inputs.
     """
-    for option, value in (("--map", names), ("--read", read)):
-        if value is not None and tokens is None and config is None:
-            raise click.UsageError(f"{option} goes with --tokens")
+    if read is not None and tokens is None and config is None:
+        raise click.UsageError("--read goes with --tokens")
     if positions is not None and tokens is not None:
         raise click.UsageError("--positions goes with models of max; a program's positions are those of --tokens")
     try:
         model = commands.export(weights, output, task, config, positions, tokens=tokens, read=read, names=names)
     except OtherFamily as error:
-        advice = "for other transformers give --tokens and --task, docs/weights.md"
+        advice = "for other names give --map, for other transformers --tokens and --task, docs/weights.md"
         raise OtherFamily(f"{error} ({advice})") from error
     estimate = _estimate_of(model)
     if as_json:

@@ -2,8 +2,10 @@
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -145,8 +147,8 @@ def _export_module(
     except (UnsupportedWeights, ValueError) as refused:
         tokens = _any_tokens(checkpoint.configuration or {}, positions)
         if tokens is None:
-            advice = "for other transformers give tokens, a task and a configuration, docs/weights.md"
-            raise UnsupportedWeights(f"{refused} ({advice})") from refused
+            advice = "for other names give names, for other transformers tokens, a task and a configuration"
+            raise UnsupportedWeights(f"{refused} ({advice}, docs/weights.md)") from refused
         try:
             made = _export_program(checkpoint, {"task": TASKS[0], **wanted, "tokens": tokens}, agreed)
         except UnsupportedWeights as error:
@@ -164,17 +166,29 @@ def _any_tokens(settings: Mapping[str, object], positions: int | None) -> str | 
 
 
 def _renamed(tensors: Mapping[str, Array], names: FilePath | Mapping[str, str] | None) -> dict[str, Array]:
-    """Tensors by the names of their format: mapped ones, or else without what wrappers put before every name."""
+    """Tensors by the names of their format: mapped ones, all at once, and others without what wrappers put before them.
+
+    Names are those of the file, or what is left of them without the prefixes of wrappers.
+    """
     if names is None:
         return without_prefixes(tensors)
-    found = dict(tensors)
+    what = f"--map {names}" if isinstance(names, str | PathLike) else "names"
     known = _json_object(names, "--map") if isinstance(names, str | PathLike) else names
+    found = tensors if known.keys() <= tensors.keys() else without_prefixes(tensors)
     for name, new in known.items():
-        if not isinstance(new, str) or name not in found or new in found:
-            what = f"--map {names}" if isinstance(names, str | PathLike) else "names"
-            raise UnsupportedWeights(f"{what}: tensor {name}: cannot be called {new!r}")
-        found[new] = found.pop(name)
-    return found
+        if name not in found:
+            raise UnsupportedWeights(f"{what}: tensor {name}: not in the weights, which have {_first(found)}")
+        if not isinstance(new, str):
+            raise UnsupportedWeights(f"{what}: tensor {name}: cannot be called {new!r}, which is no name")
+    called = Counter(known.get(name, name) for name in found)
+    for name, new in known.items():
+        if called[new] > 1:
+            raise UnsupportedWeights(f"{what}: tensor {name}: cannot be called {new!r}, as another one is called so")
+    return {known.get(name, name): tensor for name, tensor in found.items()}
+
+
+def _first(tensors: Mapping[str, Array]) -> str:
+    return ", ".join(sorted(tensors)[:3]) or "no tensors"
 
 
 def _name(source: FilePath | Model | bytes) -> str:
@@ -220,30 +234,50 @@ def prove(
     strategy: str | StrategyFunction,
     output: FilePath | None = None,
     budget: int | None = None,
-    margin: Margin = NO_MARGIN,
+    margin: Margin | float | Fraction = NO_MARGIN,
 ) -> Certificate:
     """The certificate that a strategy finds for a model, also written to `output` if that is given.
 
     The model is a file's name, its bytes, or what `export` returns; the strategy a name (`strategies`), a
     `MODULE:FUNCTION`, or a function (`compact_proofs.strategy`). Some strategies accept a budget: the most
     operations, in the unit of `docs/operations.md`, that the check may take. Inputs are claimed that are correct by
-    more than a `margin`, integer * 2**exponent with an odd integer, or (0, 0). Nothing is proved before a check.
+    more than a `margin` in logits: a number that is taken exactly, or integer * 2**exponent as a pair of an odd integer
+    and the exponent. Nothing is proved before a check.
 
-    Raises `UnknownStrategy`, `OverBudget` where the budget is too small, `Declined` for what is no model and where
-    the certificate would be over a limit of the checker, and `OSError`.
+    Raises `ValueError` for a margin that is negative, infinite or no dyadic fraction, `UnknownStrategy`, `OverBudget`
+    where the budget is too small, `Declined` for what is no model and where the certificate would be over a limit of
+    the checker, and `OSError`.
     """
     if output is not None:
         require_output(Path(output), [Path(model)] if isinstance(model, str | PathLike) else [])
     data = _contents(model)
     own = own_strategy(strategy) if isinstance(strategy, str) else strategy_of(strategy)
     try:
-        proof = proof_by(own, data, budget, margin) if own else find_proof(data, str(strategy), budget, margin)
+        wanted = margin if isinstance(margin, tuple) else exact_margin(margin)
+        proof = proof_by(own, data, budget, wanted) if own else find_proof(data, str(strategy), budget, wanted)
     except Declined as error:
         raise Declined(located(str(error), data, model_name=_name(model))) from error
     certificate = Certificate.of(proof, own.name if own else str(strategy))
     if output is not None:
         certificate.save(output)
     return certificate
+
+
+def exact_margin(number: float | Fraction) -> Margin:
+    """A margin as an odd integer and the power of two that it is to be multiplied by; no margin is (0, 0).
+
+    Raises `ValueError` for what is negative, infinite, or has more than finitely many binary digits.
+    """
+    try:
+        margin = Fraction(number)
+    except (TypeError, ValueError, OverflowError):
+        margin = Fraction(-1)
+    if margin < 0 or margin.denominator & margin.denominator - 1:
+        raise ValueError(f"margin: expected 0 or a positive dyadic fraction, such as 0.5, found {number}")
+    if not margin:
+        return NO_MARGIN
+    zeros = (margin.numerator & -margin.numerator).bit_length() - 1
+    return margin.numerator >> zeros, zeros + 1 - margin.denominator.bit_length()
 
 
 def sample(
@@ -318,11 +352,16 @@ def check(
     return Verdict.of(found, located(found.reason, *data, _name(model)), kernel)
 
 
-def _contents(source: FilePath | Model | Certificate | bytes) -> bytes:
+def _contents(source: object) -> bytes:
     """The bytes of a file, or of what stands for one."""
     if isinstance(source, bytes):
         return source
-    return source.data if isinstance(source, Model | Certificate) else read(str(source))
+    if isinstance(source, Model | Certificate):
+        return source.data
+    if not isinstance(source, str | PathLike):
+        found = f"found an object of the type {type(source).__name__} (export makes a model of weights)"
+        raise ValueError(f"expected a file, bytes, or what export or prove returns, {found}")
+    return read(str(source))
 
 
 def theorem(model: FilePath, certificate: FilePath, output: FilePath) -> Verdict:

@@ -171,7 +171,8 @@ def find(task: Task) -> list[Point | Missing]:
             if task.strategy in STRATEGIES:
                 raise
             # Somebody else's code ends nothing but its own point.
-            found.append(Missing(name, setting, f"{type(error).__name__}: {error}"))
+            reason = str(error) if isinstance(error, UnknownStrategy) else f"{type(error).__name__}: {error}"
+            found.append(Missing(name, setting, reason))
             continue
         require_output(path, [task.model])
         write_whole(path, certificate)

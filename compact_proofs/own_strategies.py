@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
+from traceback import extract_tb
 
 from certificates.prover import Proof
+from certificates.short import OverBudget
 from certificates.strategies import Strategy, StrategyFunction, UnknownStrategy
+from checker.errors import Declined
 
 # Other packages list functions, or objects of `Strategy`, under this group of entry points.
 GROUP = "compact_proofs.strategies"
@@ -22,12 +26,25 @@ def strategy_of(function: StrategyFunction, name: str = "") -> Strategy:
     description = (getattr(function, "__doc__", None) or "a strategy without a description").strip().splitlines()[0]
 
     def prove(model_data: bytes, budget: int | None) -> Proof:
-        found = function(model_data, budget)
+        try:
+            found = function(model_data, budget)
+        except (Declined, OverBudget, UnknownStrategy):
+            raise
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {error}".replace("\n", " ")
+            raise UnknownStrategy(f"strategy {own!r} failed{_place(error)}: {wrong}") from error
         if not isinstance(found, Proof):
             raise UnknownStrategy(f"strategy {own!r} returned a {type(found).__name__}, expected a Proof")
         return found
 
     return Strategy(own, description.rstrip("."), prove, budgeted=True)
+
+
+def _place(error: Exception) -> str:
+    """Where in the file of a strategy it failed, in words."""
+    below = extract_tb(error.__traceback__)[1:]
+    lines = [frame.lineno for frame in below if frame.filename == below[0].filename]
+    return f" in {Path(below[0].filename).name}, line {lines[-1]}" if below else ""
 
 
 def installed_strategies() -> dict[str, Strategy]:

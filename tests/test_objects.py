@@ -22,6 +22,7 @@ from compact_proofs.places import place
 from compact_proofs.shipped import shipped_model
 from compact_proofs.verified import Disagreement, VerifiedVerdict
 from model_export.errors import UnsupportedWeights
+from model_export.naming import canonical_weights
 from model_export.objects import array, module_checkpoint
 from model_export.preparation import preparation
 from model_export.weights_files import read_weights
@@ -292,3 +293,41 @@ def test_the_configuration_is_read_as_from_a_file(tmp_path: Path, tiny: Model) -
     for configuration in (path, CONFIGURATION, Settings(**CONFIGURATION)):
         model = export(TINY, config=configuration)
         assert (model.data, model.configuration) == (tiny.data, "given")
+
+
+def test_names_are_mapped_all_at_once(tiny: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether a name stays, two change places, or a wrapper has put something before them."""
+    weights = read_weights(shipped_model("tiny"))
+    changes = {"W_Q": "W_K", "W_K": "W_Q", "tokens": "W_E", "W_U": "W_U"}
+    short = canonical_weights(weights)
+    other = {new: short[changes.get(new, new)] for new in short if new != "W_E"} | {"tokens": short["W_E"]}
+    assert export(other, names=changes).data == tiny.data
+    assert export({f"module.{name}": tensor for name, tensor in other.items()}, names=changes).data == tiny.data
+    np.savez(tmp_path / "other.npz", **other)
+    (tmp_path / "names.json").write_text(json.dumps(changes))
+    options = ["--map", str(tmp_path / "names.json"), "-o", str(tmp_path / "other.model")]
+    assert main(["export", str(tmp_path / "other.npz"), *options]) == 0
+    assert (tmp_path / "other.model").read_bytes() == tiny.data
+    capsys.readouterr()
+    with pytest.raises(UnsupportedWeights, match=r"unknown tensor \(for other names give names, "):
+        export(other)
+
+
+def test_what_is_neither_model_nor_certificate(certificate: Certificate) -> None:
+    weights: Any = torch.nn.Linear(2, 2)
+    for wrong in (weights, weights.state_dict(), None):
+        error = rf"found an object of the type {type(wrong).__name__} \(export makes a model of weights\)$"
+        with pytest.raises(ValueError, match=error):
+            prove(wrong, "exact")
+        with pytest.raises(ValueError, match=error):
+            check(wrong, certificate)
+
+
+def test_margins_are_numbers_or_pairs(tiny: Model) -> None:
+    same = [prove(tiny, "trivial", margin=margin).data for margin in ((0, 0), 0, 0.0, Fraction(0))]
+    assert len(set(same)) == 1
+    same = [prove(tiny, "exact", margin=margin).data for margin in ((3, -2), 0.75, Fraction(3, 4))]
+    assert len(set(same)) == 1 and check(tiny, same[0]).margin == "0.75"
+    for wrong in (-1, float("inf"), float("nan"), Fraction(1, 3), "much"):
+        with pytest.raises(ValueError, match=rf"^margin: expected 0 or a positive dyadic fraction, .* found {wrong}$"):
+            prove(tiny, "exact", margin=wrong)  # type: ignore[arg-type]

@@ -112,13 +112,29 @@ def test_what_a_strategy_may_do_wrong(tiny_model: Path, beside: Path) -> None:
         prove(tiny_model, "needs:function")
 
 
+def test_what_a_strategy_raises_has_its_place(beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (beside / "broken.py").write_text(
+        "def share(part):\n    return 1 / part\n\n\ndef strategy(model, budget):\n    return share(0)\n\n\n"
+        "def one(model):\n    return None\n"
+    )
+    for name, error in (
+        ("broken:strategy", "failed in broken.py, line 2: ZeroDivisionError: division by zero"),
+        ("broken:one", "failed: TypeError: one() takes 1 positional argument but 2 were given"),
+    ):
+        assert main(["prove", "tiny.model", "--strategy", name, "-o", "own.certificate"]) == 2
+        assert capsys.readouterr().err == f"compact-proofs: strategy '{name}' {error}\n"
+    with pytest.raises(UnknownStrategy) as caught:
+        prove("tiny.model", "broken:strategy")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
 def test_what_fails_ends_only_its_own_point(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (beside / "broken.py").write_text("def strategy(model, budget):\n    raise KeyError('why')\n")
     monkeypatch.setattr(frontiers, "STRATEGIES", {"trivial": STRATEGIES["trivial"]})
     points, missing = frontier([beside / "tiny.model"], beside / "out", processes=1, own=["broken:strategy"])
     assert [point.setting.name for point in points if isinstance(point, Point)] == ["trivial"]
     assert [(lost.setting.name, lost.reason) for lost in missing if isinstance(lost, Missing)] == [
-        ("broken:strategy", "KeyError: 'why'")
+        ("broken:strategy", "strategy 'broken:strategy' failed in broken.py, line 2: KeyError: 'why'")
     ]
     assert table(points)
 

@@ -289,7 +289,6 @@ def test_no_input_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         (["--tokens", "0-5 x3", "--positions", "3"], "--positions goes with models of max; a program's positions"),
         (["--read", "sum"], "--read goes with --tokens"),
-        (["--map", "names.json"], "--map goes with --tokens"),
         (["--config", "/dev/null"], "--config /dev/null: not a regular file"),
     ],
 )
@@ -385,4 +384,5 @@ def test_other_transformers_are_pointed_to_tokens(tmp_path: Path, capsys: pytest
     for options in ([], ["--task", "sum_modulo:5"]):
         assert main(["export", str(tmp_path / "weights.pt"), *options, "-o", str(tmp_path / "model")]) == 2
         said = capsys.readouterr().err
-        assert said.endswith("(for other transformers give --tokens and --task, docs/weights.md)\n")
+        advice = "for other names give --map, for other transformers --tokens and --task, docs/weights.md"
+        assert said.endswith(f"({advice})\n")

@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from compact_proofs import commands
 from compact_proofs.command_line import main
 from compact_proofs.isolated import check_isolated
 from compact_proofs.report.balls import margins_in_balls
-from compact_proofs.report.charts import SHAPES, blocks, frontier_figures
+from compact_proofs.report.charts import SHAPES, blocks, frontier_figures, legend_names
 from compact_proofs.report.collect import collect
 from compact_proofs.report.facts import model_facts
 from compact_proofs.report.figures import named_figures, write_figures
@@ -333,6 +333,42 @@ def test_the_strategy_of_a_file() -> None:
     assert strategy_of(".low-rank-QK-EU.certificate") == "low-rank-QK-EU"
     assert strategy_of("sub-cubic-20.certificate") == "sub-cubic"
     assert strategy_of("mine.certificate") == "other"
+
+
+def test_files_that_name_no_strategy_are_told_apart(tmp_path: Path, tiny_model: Path) -> None:
+    """By their names in the legend, where there are few, and by colours that are seen in the dark."""
+    files = [str(tiny_model)]
+    for name, strategy in (("first", "exact"), ("second", "sub-cubic")):
+        files.append(str(tmp_path / f"{name}.certificate"))
+        commands.prove(tiny_model, strategy, files[-1])
+    [subject] = collect(files)
+    named = {proof.sha256: Path(proof.name).name for proof in subject.proofs}
+    assert legend_names([subject]) == named and sorted(named.values()) == ["first.certificate", "second.certificate"]
+    output = tmp_path / "report.html"
+    assert main(["report", *files, "-o", str(output)]) == 0
+    with opened(output, dark=True) as (shown, wrong):
+        colours = shown.evaluate(
+            "[...document.querySelectorAll('.swatch')].map((swatch) => getComputedStyle(swatch).backgroundColor)"
+        )
+        assert colours[0] == "rgb(214, 120, 165)" and colours[1] != colours[0]
+        assert wrong == []
+    more = [replace(subject.proofs[0], sha256=str(i), name=f"{i}.certificate") for i in range(len(OTHERS) + 1)]
+    assert set(legend_names([replace(subject, proofs=more)]).values()) == {"other"}
+
+
+def test_every_input_proved_correct_leaves_none_wrong(tmp_path: Path) -> None:
+    """Of a model by hand, whose head finds token 1."""
+    weights: dict[str, Any] = {"W_E": np.eye(2, 3), "W_pos": np.array([[0, 0, 1.0]] * 2)}
+    weights |= {"W_Q": np.array([[0], [0], [1.0]]), "W_K": np.array([[0], [10.0], [0]])}
+    weights |= {"W_V": np.array([[0], [1.0], [0]]), "W_O": np.array([[0, 0, 1.0]])}
+    commands.export({**weights, "W_U": np.array([[1.5, 0], [1.5, 0], [0, 1]])}, tmp_path / "hand.model")
+    for strategy, text in (
+        ("exact", "None: all inputs are proved correct."),
+        ("trivial", "None is found among the inputs that were looked at."),
+    ):
+        output = tmp_path / f"{strategy}.html"
+        assert main(["report", str(tmp_path / "hand.model"), "--strategy", strategy, "-o", str(output)]) == 0
+        assert f"<p>{text}</p>" in output.read_text(encoding="utf-8")
 
 
 def test_every_marker_has_a_shape() -> None:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from compact_proofs.frontier_plot import NINES, SOURCES, nines, published_points, untrained_points
 from compact_proofs.report.collect import Subject
 from compact_proofs.report.facts import Margins, Matrix, ModelFacts
-from compact_proofs.report.proofs import Proof, best
+from compact_proofs.report.proofs import OTHER, Proof, best
 from compact_proofs.report.worst_inputs import WorstInputs
-from compact_proofs.styles import Style, styles
+from compact_proofs.styles import OTHERS, Style, styles
 
 # Rows and columns of a heat map at most; larger matrices are shown by blocks.
 MAX_CELLS = 96
@@ -132,10 +132,10 @@ def _ticks(end: int) -> alt.Axis:
     return alt.Axis(values=list(range(0, end, step)), grid=False, format="d")
 
 
-def _diverging(values: Sequence[float | None], title: str | None = None) -> alt.Color:
-    """Colours from blue to orange, pale at 0."""
+def _diverging(values: Sequence[float | None], title: str | None = None, reverse: bool = False) -> alt.Color:
+    """Colours from blue to orange, or in reverse, pale at 0."""
     most = max((abs(value) for value in values if value), default=1.0)
-    scale = alt.Scale(scheme="blueorange", domain=[-most, 0, most])
+    scale = alt.Scale(scheme="blueorange", domain=[-most, 0, most], reverse=reverse)
     return alt.Color("values:Q", title=title, scale=scale, legend=alt.Legend(gradientLength=200))
 
 
@@ -185,12 +185,13 @@ def _worst(worst: WorstInputs, vocabulary: int) -> Figure:
         values[cell], inputs[cell] = short(margin), ",".join(map(str, tokens.tolist()))
     chart, tooltip = _cells(values, (size, size), (worst.step, worst.step), ("query", "label"), inputs=inputs)
     chart = chart.encode(
-        color=_diverging(values, "margin"),
+        color=_diverging(values, "margin", reverse=True),  # what is wrong has one colour in all pictures
         tooltip=[*tooltip, alt.Tooltip("values:Q", title="margin"), alt.Tooltip("inputs:N", title="input")],
     )
     caption = (
-        "Margin, in logits, of the worst input of each query and label: the one whose margin times the softmax's "
-        "denominator is least. Where it is 0 or less, and only there, an input is wrong (in floating point)."
+        "Margin, in logits, of the worst input of each query (last token) and label (largest token): the one whose "
+        "margin times the softmax's denominator is least. Where it is 0 or less, and only there, an input is wrong "
+        "(in floating point)."
     )
     if worst.step > 1:
         caption += f" Of the queries and labels, every {worst.step}th was looked at."
@@ -334,7 +335,16 @@ def frontier_figures(subjects: Sequence[Subject]) -> list[Figure]:
 def strategy_styles(subjects: Sequence[Subject]) -> dict[str, Style]:
     """Colour and marker of each strategy in a report."""
     proofs = sorted((proof for subject in subjects for proof in subject.proofs), key=lambda p: p.verdict.operations)
-    return styles(proof.strategy for proof in proofs)
+    names = legend_names(subjects)
+    return styles(names[proof.sha256] for proof in proofs)
+
+
+def legend_names(subjects: Sequence[Subject]) -> dict[str, str]:
+    """What each certificate, by its hash, is called in legends: its strategy, or else its file where these are few."""
+    proofs = [proof for subject in subjects for proof in subject.proofs]
+    few = len({proof.name for proof in proofs if proof.strategy == OTHER}) <= len(OTHERS)
+    files = {proof.sha256: proof.name.rpartition("/")[2] for proof in proofs if proof.strategy == OTHER and few}
+    return {proof.sha256: files.get(proof.sha256, proof.strategy) for proof in proofs}
 
 
 def best_of(subject: Subject) -> Proof:
@@ -353,12 +363,13 @@ def _at(operations: int, bound: float, total: int, **more: Any) -> dict[str, Any
 def _frontier(
     name: str, title: str, subjects: Sequence[Subject], total: int, of_strategy: dict[str, Style]
 ) -> Figure:
+    names = legend_names(subjects)
     points = [
         _at(
             proof.verdict.operations,
             proof.bound,
             total,
-            strategy=proof.strategy,
+            strategy=names[proof.sha256],
             model=subject.facts.name,
             correct=str(proof.verdict.correct_at_least),
         )

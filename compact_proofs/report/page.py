@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from checker.__main__ import printable
-from compact_proofs.report.charts import Figure, frontier_figures, model_figures, strategy_styles
+from compact_proofs.report.charts import Figure, frontier_figures, legend_names, model_figures, strategy_styles
 from compact_proofs.report.collect import Subject
 from compact_proofs.report.proofs import best
 from compact_proofs.report.summary import as_object
@@ -30,6 +30,7 @@ def page(subjects: Sequence[Subject]) -> bytes:
     )
     environment.filters["printable"] = lambda value: printable(str(value))
     environment.globals["styles"] = strategy_styles(subjects)
+    environment.globals["names"] = legend_names(subjects)
     figures: dict[str, Figure] = {}
 
     def place(figure: Figure, prefix: str = "") -> str:

@@ -3,17 +3,20 @@ const specifications = JSON.parse(document.getElementById("specifications").text
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map();
 
+// What is black on paper is white in the dark, and what is nearly black is paler.
+const PALER = { black: "#ffffff", "#882255": "#d678a5", "#332288": "#9a8cf0", "#661100": "#d07a66" };
+
 function appearance() {
-  const [text, grid, ink] = dark.matches ? ["#d0d5da", "#3a4149", "#ffffff"] : ["#3d444d", "#d8dee4", "#000000"];
+  const [text, grid] = dark.matches ? ["#d0d5da", "#3a4149"] : ["#3d444d", "#d8dee4"];
   const axis = { labelColor: text, titleColor: text, gridColor: grid, domainColor: grid, tickColor: grid };
   const legend = { labelColor: text, titleColor: text, orient: "bottom", columns: 4, labelLimit: 240 };
-  return { ink, config: { background: null, font: "system-ui, sans-serif", axis, legend, view: { stroke: null } } };
+  return { config: { background: null, font: "system-ui, sans-serif", axis, legend, view: { stroke: null } } };
 }
 
 async function draw(place) {
-  const { ink, config } = appearance();
-  // What is black on paper is white in the dark.
-  const text = JSON.stringify(specifications[place.id]).replaceAll('"black"', JSON.stringify(ink));
+  const { config } = appearance();
+  let text = JSON.stringify(specifications[place.id]);
+  for (const [ink, paler] of Object.entries(dark.matches ? PALER : {})) text = text.replaceAll(`"${ink}"`, `"${paler}"`);
   const options = { config, renderer: "canvas", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" } };
   drawn.get(place)?.finalize();
   drawn.set(place, await vegaEmbed(place, JSON.parse(text), options));
@@ -27,5 +30,13 @@ const watcher = new IntersectionObserver((entries) => {
     draw(entry.target);
   }
 }, { rootMargin: "300px" });
+function fill() {
+  for (const swatch of document.querySelectorAll(".swatch[data-colour]")) {
+    const { colour } = swatch.dataset;
+    swatch.style.background = (dark.matches && PALER[colour]) || colour.replace("black", "currentColor");
+  }
+}
+fill();
+dark.addEventListener("change", fill);
 for (const place of document.querySelectorAll(".picture")) watcher.observe(place);
 dark.addEventListener("change", () => { for (const place of drawn.keys()) draw(place); });
