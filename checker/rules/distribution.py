@@ -59,11 +59,9 @@ class Distribution:
 
     def part_of(self, label: int) -> Part | None:
         """The part for inputs of one label; those of no part weigh 0."""
-        if self.every:
-            return self.parts[0]
         before = bisect(self.parts, label, key=lambda part: part.first)
         part = self.parts[max(0, before - 1)]
-        return part if part.first <= label <= part.last else None
+        return part if self.every or part.first <= label <= part.last else None
 
     def of_label(self, label: int) -> Sums:
         """The sums of weights of inputs of one label."""
@@ -77,16 +75,12 @@ class Distribution:
 
     def of_inputs(self, listed: Listed, meter: Meter) -> int:
         """What some inputs weigh together."""
-        positions = listed.numbers.shape[1]
-        price = 4 * PYTHON + positions * (64 + positions)
-        meter.add("distribution", 0, price * len(listed.labels))
-        weight = 0
-        labels = listed.labels[:, 0].tolist()
-        for label, numbers in zip(labels, listed.numbers.tolist(), strict=True):
-            part = self.part_of(label)
+        positions, labels = listed.numbers.shape[1], listed.labels[:, 0].tolist()
+        meter.add("distribution", 0, len(labels) * (4 * PYTHON + positions * (64 + positions)))
+        weight, parts = 0, map(self.part_of, labels)
+        for part, numbers in zip(parts, listed.numbers.tolist(), strict=True):
             if part is not None:
-                each = zip(part.weights, numbers, strict=True)
-                weight += prod(row[token] for row, token in each)
+                weight += prod(row[k] for row, k in zip(part.weights, numbers, strict=True))
         return weight
 
     def of_all(self, inputs: Inputs, meter: Meter) -> int:
