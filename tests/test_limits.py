@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
@@ -31,7 +32,8 @@ programs = import_module("programs")
 MAX_SECONDS = 2.0
 MAX_MEMORY = 2**23  # bytes, of Python and NumPy, besides the files
 
-Files = tuple[bytes, bytes]
+# What `check` takes: a model, a certificate, and perhaps no meter of its own and a distribution.
+Files = tuple[bytes, bytes] | tuple[bytes, bytes, None, bytes]
 
 LIMITS = kernel_limits()
 
@@ -144,6 +146,19 @@ def many_reads() -> Files:
     return text.encode(), programs.certificate(text, [(0, 0, 0)]).encode()
 
 
+def sample(samples: int = 1, one_in: int = 2, places: int = 0) -> Files:
+    """The example's model, and samples of its inputs."""
+    header = f"compact-proofs-sample 1\nmodel {sha256(example.MODEL).hexdigest()}\n"
+    claim = f"samples {samples}\none_in {one_in}\ncertificate none\nright 0\nshare {min(1, places)} {places}\n"
+    return example.MODEL, f"{header}{claim}passes 1\n8 8 8\nend\n".encode()
+
+
+def weighed(weight: int) -> Files:
+    """The example, and a distribution with one weight like this."""
+    text = f"compact-proofs-distribution 1\npositions 2\nparts 1\nlabels every\n2 1 1\n2 1 {weight}\nend\n"
+    return example.MODEL, example.CERTIFICATE, None, text.encode()
+
+
 OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_FILE_BYTES": [
         lambda most: (bytes(most + 1), example.CERTIFICATE),
@@ -198,6 +213,15 @@ OVER: dict[str, list[Callable[[int], Files]]] = {
     "MAX_ROOM": [lambda most: many_bits_of_weights()],
     "MAX_PROGRAM_OPERATIONS": [lambda most: sequences(28, 2, "most_frequent"), lambda most: much_to_read()],
     "MAX_TABLE_BITS": [large_table],
+    "MAX_MARGIN": [lambda most: certificate("score_bits", f"margin {most + 1} 0\nscore_bits")],
+    "MAX_MARGIN_EXPONENT": [
+        lambda most: certificate("score_bits", f"margin 1 {most + 1}\nscore_bits"),
+        lambda most: certificate("score_bits", f"margin 1 {-most - 1}\nscore_bits"),
+    ],
+    "MAX_SAMPLES": [lambda most: sample(samples=most + 1)],
+    "MAX_ONE_IN": [lambda most: sample(one_in=most + 1)],
+    "MAX_PLACES": [lambda most: sample(places=most + 1)],
+    "MAX_WEIGHT": [lambda most: weighed(most + 1)],
 }
 CASES = [(name, i) for name in OVER for i in range(len(OVER[name]))]
 
