@@ -317,7 +317,7 @@ def _winners(proof: Proof) -> list[Figure]:
 def frontier_figures(subjects: Sequence[Subject]) -> list[Figure]:
     """A picture of bound against operations for each number of inputs, where there is something to compare."""
     proved = [s for s in subjects if any(proof.bound > 0 for proof in s.proofs)]
-    drawn = strategy_styles(subjects)
+    drawn, names = strategy_styles(subjects), legend_names(subjects)
     groups: dict[int, list[Subject]] = {}
     for subject in proved:
         groups.setdefault(best_of(subject).verdict.total, []).append(subject)
@@ -328,7 +328,7 @@ def frontier_figures(subjects: Sequence[Subject]) -> list[Figure]:
     for total, own in groups.items():
         name = "frontier" if len(groups) == 1 else f"frontier-{own[0].facts.name}"
         title = own[0].facts.name if len(own) == 1 else f"{len(own)} models"
-        found.append(_frontier(name, f"Bound against operations: {title}", own, total, drawn))
+        found.append(_frontier(name, f"Bound against operations: {title}", own, total, drawn, names))
     return found
 
 
@@ -361,9 +361,13 @@ def _at(operations: int, bound: float, total: int, **more: Any) -> dict[str, Any
 
 
 def _frontier(
-    name: str, title: str, subjects: Sequence[Subject], total: int, of_strategy: dict[str, Style]
+    name: str,
+    title: str,
+    subjects: Sequence[Subject],
+    total: int,
+    of_strategy: dict[str, Style],
+    names: dict[str, str],
 ) -> Figure:
-    names = legend_names(subjects)
     points = [
         _at(
             proof.verdict.operations,
