@@ -199,7 +199,7 @@ def test_frontier_writes_over_no_model(
 def test_what_cannot_be_written_is_found_before_the_work(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for work in ("find_proof", "export_weights", "train_model"):
+    for work in ("find_proof", "exported_model", "train_model"):
         monkeypatch.setattr(commands, work, lambda *_, **__: pytest.fail("worked"))
     os.mkfifo(tmp_path / "pipe.safetensors")
     (tmp_path / "folder.safetensors").mkdir()

@@ -37,5 +37,5 @@ def test_the_verified_checker_can_be_left_out(skip: bool, tmp_path: Path) -> Non
     assert [call.split()[0] for call in calls if "apt-get" not in call] == (
         ["python", "ruff", "mypy", *([] if skip else ["make"]), "coverage", "coverage", "python"]
     )
-    assert calls[-1] == f"python -m pytest -q required:{'' if skip else '1'}"
+    assert calls[-1] == f"python -m pytest -q --durations=20 required:{'' if skip else '1'}"
     assert not any("apt-get" in call for call in calls)
