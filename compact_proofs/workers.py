@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread, current_thread, main_thread
@@ -44,6 +45,14 @@ def end(workers: "Iterable[BaseProcess]") -> None:
             worker.kill()
 
 
+def _unless_of_pool(arguments: threading.ExceptHookArgs) -> None:
+    """Print what a thread has raised, if it is not the one that a pool keeps."""
+    from concurrent.futures.process import _ExecutorManagerThread
+
+    if not isinstance(arguments.thread, _ExecutorManagerThread):
+        threading.__excepthook__(arguments)
+
+
 @contextmanager
 def worker_pool(processes: int) -> "Iterator[Executor]":
     """So many workers, which end with this process, and at once where the block ends by an exception.
@@ -56,6 +65,8 @@ def worker_pool(processes: int) -> "Iterator[Executor]":
     from multiprocessing import active_children, get_context
 
     others = set(active_children())
+    # The pool's thread may stumble over workers that end as they begin; what is lost is told by the pool itself.
+    threading.excepthook = _unless_of_pool
     # New processes rather than copies of this one, which may have threads.
     with ProcessPoolExecutor(processes, get_context("spawn"), end_with_parent) as pool:
         try:
